@@ -1,0 +1,65 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench format lock clean
+
+RUN := .venv/bin/python -m
+# Behind a company's proxy, its certificate lies in the system's store.
+export UV_SYSTEM_CERTS ?= 1
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .make/uv)
+# Our own uv keeps any Python that it fetches in this checkout.
+ifeq ($(UV),.make/uv)
+export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.make/python
+endif
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/installed  ## Install exactly what requirements.lock names into .venv
+
+demo: setup  ## Build the demo workspace and serve the console on http://localhost:8501
+	@.venv/bin/bigboard demo
+
+test: setup  ## Run the whole test suite
+	@$(RUN) pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+
+check: setup  ## Check format, lint, types, layers, dependencies and the size of modules
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	.venv/bin/lint-imports
+	.venv/bin/deptry .
+	@find mlops_core app pages -name '*.py' ! -path 'mlops_core/templates/*' | sort | xargs awk \
+	    'FNR == 401 {print FILENAME ": more than 400 lines: split it by subject"; bad = 1} END {exit bad}'
+
+bench: setup  ## Run every benchmark
+	@set -e; for file in benchmarks/*.py; do echo "── $$file"; .venv/bin/python "$$file"; done
+
+format: setup  ## Put the code into its format and mend what ruff can mend
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+lock: setup  ## Write requirements.lock from pyproject.toml (ARGS=--upgrade takes newer releases)
+	.venv/bin/uv pip compile pyproject.toml --quiet --all-extras --group dev --universal --python-version 3.11 \
+	    --fork-strategy fewest --only-binary :all: --generate-hashes --custom-compile-command 'make lock' \
+	    --output-file requirements.lock $(ARGS)
+
+clean:  ## Remove the environment and the caches, and keep every workspace
+	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+# The stamp is written last: without it an interrupted installation starts afresh.
+.venv/installed: pyproject.toml requirements.lock | $(filter .make/uv,$(UV))
+	@test -e $@ && .venv/bin/python -c '' || rm -rf .venv
+	@rm -f $@
+	@test -d .venv || $(UV) venv .venv || \
+	    { echo 'Bigboard needs Python 3.11, 3.12, 3.13 or 3.14: install one, then try again' >&2; exit 1; }
+	$(UV) pip sync --python .venv/bin/python --require-hashes --no-build requirements.lock
+	$(UV) pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Where uv is missing, pip fetches the locked release for this checkout alone.
+.make/uv: | requirements.lock
+	@mkdir -p .make && rm -rf .make/pip
+	@sed -n '/^uv==/,/^ *#/p' requirements.lock >.make/uv.txt
+	@python3 -m venv .make/pip || \
+	    { echo 'setting up needs python3 with venv and pip (Debian: apt-get install python3-venv), or uv' >&2; exit 1; }
+	.make/pip/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement .make/uv.txt
+	@mv .make/pip/bin/uv $@ && rm -rf .make/pip .make/uv.txt

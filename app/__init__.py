@@ -1,0 +1,1 @@
+"""The Streamlit shell around the core: the server, navigation, theme and shared components."""

@@ -1,0 +1,68 @@
+"""The pages, one for each role, and which one a role calls home."""
+
+from functools import lru_cache
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from mlops_core.console_root import console_root
+from mlops_core.domain.states import Role
+
+__all__ = ["HOME", "open_explorer", "open_model", "pages"]
+
+HOME = {
+    Role.DIRECTOR: "board",
+    Role.LEAD: "registry",
+    Role.DATA_SCIENTIST: "features",
+    Role.ML_ENGINEER: "engineering",
+    Role.EXECUTIVE: "value",
+    Role.ADMIN: "board",
+}
+
+_PAGES = {
+    "board": ("Board", "dashboard"),
+    "registry": ("Registry", "inventory_2"),
+    "features": ("Features", "table_chart"),
+    "engineering": ("Engineering", "build"),
+    "explorer": ("Explorer", "query_stats"),
+    "value": ("Value", "payments"),
+    "model": ("Model", "monitoring"),
+}
+_HIDDEN = {"model"}
+
+
+@lru_cache(maxsize=1)
+def _files() -> dict[str, str]:
+    return {name: str(console_root() / "pages" / f"{name}.py") for name in _PAGES}
+
+
+def pages() -> dict[str, Page]:
+    """Return every page by its name in the URL; a new page is one file in `pages` and one line here."""
+    return {
+        name: st.Page(
+            _files()[name],
+            title=title,
+            icon=f":material/{icon}:",
+            url_path=name,
+            default=name == "board",
+            visibility="hidden" if name in _HIDDEN else "visible",
+        )
+        for name, (title, icon) in _PAGES.items()
+    }
+
+
+def open_model(model: str) -> None:
+    """Go to the page of a model; the URL names it."""
+    st.switch_page(pages()["model"], query_params=_with_actor(model=model))
+
+
+def open_explorer(model: str, column: str = "") -> None:
+    """Go to the explorer with a model, and a column, chosen."""
+    chosen = {"model": model, "column": column} if column else {"model": model}
+    st.switch_page(pages()["explorer"], query_params=_with_actor(**chosen))
+
+
+def _with_actor(**parameters: str) -> dict[str, str]:
+    """Keep who is looking in a link to another page."""
+    actor = st.query_params.get("actor")
+    return {**parameters, "actor": actor} if actor else parameters

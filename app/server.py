@@ -1,0 +1,75 @@
+"""One ASGI process: the console, the REST API under `/api`, and the scheduler."""
+
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from starlette.routing import Mount
+from streamlit import config
+from streamlit.starlette import App
+
+from app import session
+from mlops_core.api import create_api
+from mlops_core.console_root import console_root
+from mlops_core.jobs import Scheduler
+from mlops_core.workspace import Workspace
+
+__all__ = ["create_application", "run"]
+
+_GRACE_SECONDS = 2
+
+
+def create_application(workspace: Workspace) -> App:
+    """Return the ASGI application that serves a workspace.
+
+    The scheduler starts and stops with it; it closes the workspace when it stops.
+    """
+    _apply_config()
+    session.use(workspace)
+    scheduler = Scheduler(workspace)
+
+    @asynccontextmanager
+    async def lifespan(_: App) -> AsyncIterator[dict[str, Any] | None]:
+        scheduler.start()
+        try:
+            yield None
+        finally:
+            scheduler.stop()
+            workspace.close()
+
+    return App(
+        console_root() / "app" / "main.py",
+        lifespan=lifespan,
+        routes=[Mount("/api", app=create_api(workspace))],
+    )
+
+
+def run(workspace: Workspace, host: str, port: int) -> None:
+    """Serve a workspace until the process is told to stop (SIGINT or SIGTERM)."""
+    uvicorn.run(
+        create_application(workspace),
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ws="websockets-sansio",
+    )
+
+
+def _apply_config() -> None:
+    """Give Streamlit the console's own settings and theme, from whatever folder it was started."""
+    path = console_root() / ".streamlit" / "config.toml"
+    for name, value in _flat(tomllib.loads(path.read_text(encoding="utf-8"))):
+        config.set_option(name, value, where_defined=str(path))
+
+
+def _flat(section: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    options: list[tuple[str, Any]] = []
+    for name, value in section.items():
+        if isinstance(value, dict):
+            options += _flat(value, f"{prefix}{name}.")
+        else:
+            options.append((f"{prefix}{name}", value))
+    return options

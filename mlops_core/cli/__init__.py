@@ -1,0 +1,5 @@
+"""The `bigboard` command."""
+
+from mlops_core.cli.main import app
+
+__all__ = ["app"]

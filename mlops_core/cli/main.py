@@ -1,0 +1,123 @@
+"""The command and its subcommands; each one translates its options into one core call."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlops_core import __version__
+from mlops_core.cli.output import console, fail
+from mlops_core.domain.errors import BigboardError
+from mlops_core.settings import Settings
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="bigboard",
+    help="The operations console of a machine-learning department.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_PORT = 8501
+LOOPBACK = "127.0.0.1"
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace", help="Folder of the workspace [default: $BIGBOARD_WORKSPACE or data/workspace]."
+    ),
+]
+PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the console and the API.")]
+
+
+@app.command()
+def demo(
+    workspace: WorkspaceOption = None,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Build the workspace and stop.")] = False,
+    port: PortOption = DEFAULT_PORT,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew even if it is complete.")] = False,
+    weeks: Annotated[
+        int | None,
+        typer.Option(
+            "--weeks", min=1, max=26, envvar="BIGBOARD_DEMO_WEEKS", help="Replay only the first weeks."
+        ),
+    ] = None,
+) -> None:
+    """Build the demo workspace from real purchases, unless it is there already, and serve it."""
+    from mlops_core.cli.building import build_with_progress
+    from mlops_core.demo import demo_is_complete
+
+    settings = _settings(workspace)
+    with _errors_explained():
+        if not no_serve:
+            _check_port(LOOPBACK, port)
+        if rebuild or not demo_is_complete(settings):
+            build_with_progress(settings, weeks)
+        else:
+            console.print(f"The demo in [bold]{settings.workspace}[/bold] is complete.")
+        if not no_serve:
+            _serve(settings, LOOPBACK, port)
+
+
+@app.command()
+def serve(
+    workspace: WorkspaceOption = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = LOOPBACK,
+    port: PortOption = DEFAULT_PORT,
+) -> None:
+    """Serve the console, the API and the scheduler of a workspace."""
+    with _errors_explained():
+        _check_port(host, port)
+        _serve(_settings(workspace), host, port)
+
+
+@app.command()
+def doctor(workspace: WorkspaceOption = None) -> None:
+    """Say what is installed, which store is used and whether it works; exit 1 on a fault."""
+    from mlops_core.cli.doctor import examine, show
+
+    findings = examine(_settings(workspace))
+    show(findings)
+    if any(finding.fault for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    console.print(f"bigboard {__version__}", highlight=False)
+
+
+def _settings(workspace: Path | None) -> Settings:
+    return Settings() if workspace is None else Settings(workspace=workspace)
+
+
+def _serve(settings: Settings, host: str, port: int) -> None:
+    from mlops_core.cli.serving import serve_workspace
+
+    serve_workspace(settings, host, port)
+
+
+def _check_port(host: str, port: int) -> None:
+    from mlops_core.cli.serving import check_port_free
+
+    check_port_free(host, port)
+
+
+@contextmanager
+def _errors_explained() -> Iterator[None]:
+    """Show an error of ours as a message, not as a traceback; Ctrl-C ends quietly."""
+    try:
+        yield
+    except BigboardError as error:
+        fail(str(error))
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        fail("interrupted: nothing was lost; run the same command again to go on")
+        raise typer.Exit(130) from None

@@ -1,0 +1,108 @@
+"""Models, their versions, and what is known about each version."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from mlops_core.domain.columns import count, document, identity, payload, utc_time
+
+__all__ = [
+    "Alias",
+    "Metric",
+    "Model",
+    "ModelVersion",
+    "ReferenceProfile",
+    "StageChange",
+]
+
+
+class Model(SQLModel, table=True):
+    """A named model; its versions come and go, the name stays."""
+
+    __tablename__ = "model"
+
+    id: int = identity("model")
+    name: str = Field(unique=True)
+    description: str
+    owner_id: int = Field(foreign_key="actor.id")
+    problem_type: str
+    primary_metric: str | None = None
+    latency_objective_ms: float
+    cadence_hours: float
+    segment_columns: list[str] = document(list)
+    created_at: datetime = utc_time()
+
+
+class ModelVersion(SQLModel, table=True):
+    """One trained state of a model, numbered from 1 within it."""
+
+    __tablename__ = "model_version"
+    __table_args__ = (UniqueConstraint("model_id", "number", name="model_version_model_id_number_key"),)
+
+    id: int = identity("model_version")
+    model_id: int = Field(foreign_key="model.id")
+    number: int
+    stage: str
+    author_id: int = Field(foreign_key="actor.id")
+    snapshot_id: int = Field(foreign_key="snapshot.id")
+    artefact_digest: str
+    artefact_format: str
+    artefact_bytes: int = count()
+    git_commit: str
+    git_dirty: bool
+    estimator: str
+    hyper_parameters: dict[str, Any] = document()
+    columns: list[str] = document(list)
+    created_at: datetime = utc_time()
+
+
+class StageChange(SQLModel, table=True):
+    """A version entering a stage: the history behind `ModelVersion.stage`."""
+
+    __tablename__ = "stage_change"
+
+    id: int = identity("stage_change")
+    model_version_id: int = Field(foreign_key="model_version.id")
+    stage: str
+    at: datetime = utc_time()
+    actor_id: int = Field(foreign_key="actor.id")
+
+
+class Alias(SQLModel, table=True):
+    """A name that points at a version from a moment on; the newest row of a name holds."""
+
+    __tablename__ = "alias"
+
+    id: int = identity("alias")
+    model_id: int = Field(foreign_key="model.id")
+    name: str
+    model_version_id: int = Field(foreign_key="model_version.id")
+    at: datetime = utc_time()
+
+
+class Metric(SQLModel, table=True):
+    """A figure measured on a named part of the data when the version was registered."""
+
+    __tablename__ = "metric"
+
+    id: int = identity("metric")
+    model_version_id: int = Field(foreign_key="model_version.id")
+    name: str
+    data: str
+    value: float
+    rows: int = count()
+
+
+class ReferenceProfile(SQLModel, table=True):
+    """The version's reference window and the grid of cells that its slices are counted on."""
+
+    __tablename__ = "reference_profile"
+
+    id: int = identity("reference_profile")
+    model_version_id: int = Field(foreign_key="model_version.id", unique=True)
+    start: datetime = utc_time()
+    end: datetime = utc_time()
+    rows: int = count()
+    grids: bytes = payload()

@@ -1,0 +1,147 @@
+"""Slices, monitors, thresholds, measurements, and the jobs that make them."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from mlops_core.domain.columns import count, identity, payload, utc_time
+
+__all__ = [
+    "JobRun",
+    "LogProgress",
+    "Measurement",
+    "Monitor",
+    "OutcomeSlice",
+    "StoredSlice",
+    "Threshold",
+]
+
+
+class StoredSlice(SQLModel, table=True):
+    """Mergeable counts of one version's predictions in one time slice and one segment.
+
+    `latest` is when the last prediction of the day was made, None in the reference; `revision` is the
+    store revision that changed the row last: what has to be measured again.
+    """
+
+    __tablename__ = "slice"
+    __table_args__ = (
+        UniqueConstraint(
+            "model_version_id",
+            "origin",
+            "start",
+            "segment",
+            name="slice_model_version_id_origin_start_segment_key",
+        ),
+    )
+
+    id: int = identity("slice")
+    model_version_id: int = Field(foreign_key="model_version.id")
+    origin: str
+    start: datetime = utc_time()
+    segment: str
+    rows: int = count()
+    latest: datetime | None = utc_time(optional=True)
+    revision: int = count()
+    payload: bytes = payload()
+
+
+class OutcomeSlice(SQLModel, table=True):
+    """Mergeable counts of the predictions of one slice whose outcome is known."""
+
+    __tablename__ = "outcome_slice"
+    __table_args__ = (
+        UniqueConstraint(
+            "model_version_id",
+            "origin",
+            "start",
+            "segment",
+            name="outcome_slice_model_version_id_origin_start_segment_key",
+        ),
+    )
+
+    id: int = identity("outcome_slice")
+    model_version_id: int = Field(foreign_key="model_version.id")
+    origin: str
+    start: datetime = utc_time()
+    segment: str
+    rows: int = count()
+    revision: int = count()
+    payload: bytes = payload()
+
+
+class LogProgress(SQLModel, table=True):
+    """Up to which table version a model's log has been counted, or which revision was measured."""
+
+    __tablename__ = "log_progress"
+    __table_args__ = (UniqueConstraint("model_id", "log", name="log_progress_model_id_log_key"),)
+
+    id: int = identity("log_progress")
+    model_id: int = Field(foreign_key="model.id")
+    log: str
+    version: int
+
+
+class Monitor(SQLModel, table=True):
+    """Watches one aspect of a model version in production, window by window."""
+
+    __tablename__ = "monitor"
+    __table_args__ = (
+        UniqueConstraint("model_version_id", "kind", name="monitor_model_version_id_kind_key"),
+    )
+
+    id: int = identity("monitor")
+    model_version_id: int = Field(foreign_key="model_version.id")
+    kind: str
+    statistic: str
+    window_days: int
+    created_at: datetime = utc_time()
+
+
+class Threshold(SQLModel, table=True):
+    """The value at which a level begins; the newest row of a level and side holds."""
+
+    __tablename__ = "threshold"
+
+    id: int = identity("threshold")
+    monitor_id: int = Field(foreign_key="monitor.id")
+    level: str
+    value: float
+    above: bool
+    reason: str
+    at: datetime = utc_time()
+
+
+class Measurement(SQLModel, table=True):
+    """A statistic of one window; measured again when more is known, the newest row holds.
+
+    Only the monitor's own statistic is judged; what is measured beside it has the level `unjudged`.
+    """
+
+    __tablename__ = "measurement"
+    __table_args__ = (Index("measurement_monitor_window", "monitor_id", "window_start"),)
+
+    id: int = identity("measurement")
+    monitor_id: int = Field(foreign_key="monitor.id")
+    statistic: str
+    column: str
+    window_start: datetime = utc_time()
+    window_end: datetime = utc_time()
+    value: float | None
+    rows: int = count()
+    level: str
+    measured_at: datetime = utc_time()
+
+
+class JobRun(SQLModel, table=True):
+    """One run of a named job, from start to end."""
+
+    __tablename__ = "job_run"
+
+    id: int = identity("job_run")
+    job: str
+    state: str
+    started_at: datetime = utc_time()
+    finished_at: datetime | None = utc_time(optional=True)
+    message: str = ""

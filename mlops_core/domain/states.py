@@ -1,0 +1,115 @@
+"""The closed sets of words: roles, stages, kinds and levels."""
+
+from enum import StrEnum
+
+__all__ = [
+    "FeatureKind",
+    "FeatureStatus",
+    "JobState",
+    "Level",
+    "LogKind",
+    "MonitorKind",
+    "Origin",
+    "ProblemType",
+    "Role",
+    "Stage",
+]
+
+
+class Role(StrEnum):
+    """What a person does in the department; permissions hang on it."""
+
+    DIRECTOR = "director"
+    LEAD = "lead"
+    DATA_SCIENTIST = "data_scientist"
+    ML_ENGINEER = "ml_engineer"
+    EXECUTIVE = "executive"
+    ADMIN = "admin"
+
+
+class Stage(StrEnum):
+    """Where a model version stands on its way to production."""
+
+    DEVELOPMENT = "development"
+    CANDIDATE = "candidate"
+    APPROVED = "approved"
+    SCHEDULED = "scheduled"
+    PRODUCTION = "production"
+    ARCHIVED = "archived"
+    REJECTED = "rejected"
+
+
+class ProblemType(StrEnum):
+    """What a model predicts, which decides how its outcomes are measured."""
+
+    BINARY = "binary"
+    REGRESSION = "regression"
+    CLUSTERING = "clustering"
+
+
+class FeatureKind(StrEnum):
+    """Where a feature's values come from: a source column, other values, or a model."""
+
+    PRIMARY = "primary"
+    DERIVED = "derived"
+    PREDICTION = "prediction"
+
+
+class FeatureStatus(StrEnum):
+    """Whether new work should use a feature."""
+
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"
+    RETIRED = "retired"
+
+
+class MonitorKind(StrEnum):
+    """What a monitor watches."""
+
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    LATENCY = "latency"
+    USAGE = "usage"
+    FRESHNESS = "freshness"
+
+
+class Level(StrEnum):
+    """How bad a measurement is.
+
+    `UNJUDGED` is measured beside a monitor's own statistic; `UNKNOWN` when there was too little to measure.
+    """
+
+    UNJUDGED = "unjudged"
+    UNKNOWN = "unknown"
+    IN_RANGE = "in_range"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def severity(self) -> int:
+        """Return 0 for unjudged up to 4 for critical, for sorting the worst first."""
+        return list(Level).index(self)
+
+
+class LogKind(StrEnum):
+    """The two logs that a production model writes to the warehouse, and the measurements made of them."""
+
+    PREDICTIONS = "predictions"
+    OUTCOMES = "outcomes"
+    MEASUREMENTS = "measurements"
+
+
+class Origin(StrEnum):
+    """Which rows a slice has counted: the reference window's, or what production scored."""
+
+    REFERENCE = "reference"
+    PRODUCTION = "production"
+
+
+class JobState(StrEnum):
+    """How a job run stands or ended."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"

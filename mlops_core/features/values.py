@@ -1,0 +1,167 @@
+"""The rows of feature tables: write a batch, read features side by side, take a snapshot."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+from sqlmodel import select
+
+from mlops_core.domain import Actor, Snapshot
+from mlops_core.domain.errors import InvalidInput
+from mlops_core.features.catalogue import find_feature_table, find_features
+from mlops_core.store import UnitOfWork
+from mlops_core.warehouse import describe
+from mlops_core.workspace import Workspace
+
+__all__ = ["AS_OF", "read_features", "store_training_data", "take_snapshot", "write_features"]
+
+AS_OF = "as_of"
+
+
+def write_features(workspace: Workspace, actor: Actor, table_name: str, rows: pa.Table) -> int:
+    """Append rows to a feature table and return the new table version.
+
+    Parameters
+    ----------
+    rows
+        The entity's key column, `as_of` (the time at which the values were known) and every feature.
+
+    Raises
+    ------
+    SchemaMismatch
+        The batch does not fit; nothing was stored.
+    InvalidInput
+        The batch lacks the key, the time or a declared feature.
+    NotFound
+    """
+    with workspace.store.read() as session:
+        table, entity, features = find_feature_table(session, table_name)
+    wanted = {entity.key_column, AS_OF, *(feature.name for feature in features)}
+    if wanted != set(rows.column_names):
+        missing = ", ".join(sorted(wanted - set(rows.column_names))) or "nothing"
+        extra = ", ".join(sorted(set(rows.column_names) - wanted)) or "nothing"
+        raise InvalidInput(
+            f"the batch for feature table '{table.name}' lacks {missing} and has {extra} too much: "
+            "nothing was stored"
+        )
+    version = workspace.warehouse.append(_location(table.name), rows, actor=actor.name)
+
+    def work(unit: UnitOfWork) -> None:
+        unit.record(
+            "features.written",
+            "feature table",
+            table.name,
+            f"{rows.num_rows:,} rows were written to feature table {table.name}",
+            rows=rows.num_rows,
+            version=version,
+        )
+
+    workspace.store.write(actor, work)
+    return version
+
+
+def read_features(
+    workspace: Workspace, names: Sequence[str], *, start: datetime, end: datetime
+) -> pa.Table:
+    """Return features of one entity side by side, one row per key and `as_of` in [start, end].
+
+    The rows are those of the first feature's table, sorted by time and key; a feature of another table
+    that has no row for that key and time is null.
+
+    Raises
+    ------
+    NotFound
+        A feature does not exist, or its table has no rows yet.
+    InvalidInput
+        No feature was named, or they describe different entities.
+    """
+    if not names:
+        raise InvalidInput("name at least one feature to read")
+    with workspace.store.read() as session:
+        found = find_features(session, names)
+        key = find_feature_table(session, found[0][1].name)[1].key_column
+    if len({table.entity_id for _, table in found}) > 1:
+        raise InvalidInput(f"the features {', '.join(names)} describe different entities: read them apart")
+    tables = list(dict.fromkeys(table.name for _, table in found))
+    files = {f"files_{i}": workspace.warehouse.files(_location(table)) for i, table in enumerate(tables)}
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        query = _join_sql(key, tables, [(feature.name, table.name) for feature, table in found])
+        result: pa.Table = connection.execute(
+            query, {**files, "start": start, "end": end}
+        ).to_arrow_table()
+    return result
+
+
+def store_training_data(
+    workspace: Workspace, actor: Actor, name: str, rows: pa.Table
+) -> Snapshot:
+    """Store the exact rows that a model is trained on, and return their snapshot."""
+    workspace.warehouse.overwrite(f"training/{name}", rows, actor=actor.name)
+    return take_snapshot(workspace, actor, f"training/{name}")
+
+
+def take_snapshot(
+    workspace: Workspace, actor: Actor, table: str, *, version: int | None = None
+) -> Snapshot:
+    """Record a warehouse table as of a version, by default the newest; taken twice it is one snapshot.
+
+    Raises
+    ------
+    NotFound
+        There is no such table.
+    """
+    state = workspace.warehouse.state(table, version=version)
+
+    def work(unit: UnitOfWork) -> Snapshot:
+        known = unit.session.exec(
+            select(Snapshot).where(Snapshot.table_name == table, Snapshot.version == state.version)
+        ).first()
+        snapshot = known or unit.add(
+            Snapshot(
+                table_name=table,
+                version=state.version,
+                rows=state.rows,
+                columns=describe(state.schema),
+                digest=state.digest,
+                created_at=unit.now,
+            )
+        )
+        unit.record(
+            "snapshot.taken",
+            "snapshot",
+            f"{table}@{state.version}",
+            f"Snapshot of {table} as of version {state.version} ({state.rows:,} rows)",
+            digest=state.digest,
+        )
+        return snapshot
+
+    return workspace.store.write(actor, work)
+
+
+def _location(table: str) -> str:
+    return f"features/{table}"
+
+
+def _join_sql(key: str, tables: Sequence[str], columns: Sequence[tuple[str, str]]) -> str:
+    alias = {table: f"t{i}" for i, table in enumerate(tables)}
+    chosen = ",\n    ".join(f"{alias[table]}.{_quoted(column)}" for column, table in columns)
+    joins = "\n".join(
+        f"LEFT JOIN read_parquet($files_{i}) AS t{i} USING ({_quoted(key)}, {AS_OF})"
+        for i in range(1, len(tables))
+    )
+    return f"""
+SELECT
+    t0.{_quoted(key)},
+    t0.{AS_OF},
+    {chosen}
+FROM read_parquet($files_0) AS t0
+{joins}
+WHERE t0.{AS_OF} BETWEEN $start AND $end
+ORDER BY t0.{AS_OF}, t0.{_quoted(key)}
+"""
+
+
+def _quoted(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'

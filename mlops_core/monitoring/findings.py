@@ -1,0 +1,95 @@
+"""What a measurement means, in words a director can repeat."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mlops_core.domain.states import Level, MonitorKind
+
+__all__ = ["STATISTIC_NAMES", "Finding", "statistic_name"]
+
+STATISTIC_NAMES = {
+    "psi": "PSI",
+    "kolmogorov_smirnov": "KS",
+    "jensen_shannon": "JS",
+    "l_infinity": "L∞",
+    "chi_squared": "χ²",
+    "roc_auc": "AUC",
+    "log_loss": "log loss",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "brier": "Brier score",
+    "accuracy": "accuracy",
+}
+
+_WORDS = {
+    (MonitorKind.DRIFT, Level.WARNING): "Minor drift",
+    (MonitorKind.DRIFT, Level.CRITICAL): "Drift",
+    (MonitorKind.LATENCY, Level.WARNING): "Slow",
+    (MonitorKind.LATENCY, Level.CRITICAL): "Very slow",
+    (MonitorKind.USAGE, Level.WARNING): "Usage off",
+    (MonitorKind.USAGE, Level.CRITICAL): "Usage gone",
+    (MonitorKind.FRESHNESS, Level.WARNING): "Stale",
+    (MonitorKind.FRESHNESS, Level.CRITICAL): "Silent",
+    (MonitorKind.PERFORMANCE, Level.WARNING): "Less accurate",
+    (MonitorKind.PERFORMANCE, Level.CRITICAL): "Inaccurate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A judged measurement of one monitor.
+
+    Attributes
+    ----------
+    column
+        The drifted column; empty for the other kinds.
+    limit
+        The threshold that was reached, or the nearest one; None when there is none.
+    """
+
+    kind: MonitorKind
+    level: Level
+    statistic: str
+    column: str
+    value: float | None
+    rows: int
+    window_start: datetime
+    limit: float | None
+
+    @property
+    def label(self) -> str:
+        """Return two words for a table: `Minor drift`, `Slow`, `In range`."""
+        if self.level == Level.IN_RANGE:
+            return "In range"
+        return _WORDS.get((self.kind, self.level), "Not measured")
+
+    @property
+    def sentence(self) -> str:
+        """Return one sentence that says what was measured, against what, and since when."""
+        if self.value is None:
+            return f"{self.kind.capitalize()} could not be measured in the week of {_day(self.window_start)}."
+        since = f"in the week of {_day(self.window_start)} (n = {self.rows:,})"
+        limit = f"{self.limit:g}" if self.limit is not None else "none"
+        match self.kind:
+            case MonitorKind.DRIFT:
+                return (
+                    f"{self.column} moved away from its reference {since}: "
+                    f"{statistic_name(self.statistic)} {self.value:.3f}, limit {limit}."
+                )
+            case MonitorKind.LATENCY:
+                return f"95 % of responses took up to {self.value:.1f} ms {since}, limit {limit} ms."
+            case MonitorKind.USAGE:
+                return f"{self.rows:,} predictions {since}: {self.value:.0%} of the 8 windows before."
+            case MonitorKind.FRESHNESS:
+                return f"The last prediction is {self.value:.0f} hours old, limit {limit} hours."
+            case MonitorKind.PERFORMANCE:
+                return f"Measured {statistic_name(self.statistic)} {self.value:.3f} {since}, limit {limit}."
+
+
+def statistic_name(statistic: str) -> str:
+    """Return the name of a statistic as people write it: `roc_auc` is AUC."""
+    return STATISTIC_NAMES.get(statistic, statistic.replace("_", " "))
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b}"

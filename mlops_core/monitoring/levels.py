@@ -1,0 +1,41 @@
+"""From a value and its thresholds to a level."""
+
+import math
+from collections.abc import Iterable
+
+from typing import Protocol
+
+from mlops_core.domain.states import Level
+
+__all__ = ["judge", "worst"]
+
+
+class _Limit(Protocol):
+    """A stored threshold, or one that is about to be."""
+
+    @property
+    def level(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def above(self) -> bool: ...
+
+
+def judge(value: float | None, thresholds: Iterable[_Limit]) -> Level:
+    """Return the worst level whose threshold the value has reached.
+
+    No value, or one that is not a number, is `unknown`.
+    """
+    if value is None or math.isnan(value):
+        return Level.UNKNOWN
+    reached = [
+        Level(threshold.level)
+        for threshold in thresholds
+        if (value >= threshold.value if threshold.above else value <= threshold.value)
+    ]
+    return worst(reached) if reached else Level.IN_RANGE
+
+
+def worst(levels: Iterable[Level]) -> Level:
+    """Return the most severe of the levels, `unknown` when there is none."""
+    return max(levels, key=lambda level: level.severity, default=Level.UNKNOWN)

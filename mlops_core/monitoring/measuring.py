@@ -1,0 +1,257 @@
+"""Measure a version's windows from its slices, judge them, and keep what has changed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, func, select
+
+from mlops_core.domain import (
+    Actor,
+    Measurement,
+    Model,
+    ModelVersion,
+    Monitor,
+    OutcomeSlice,
+    StoredSlice,
+    Threshold,
+)
+from mlops_core.domain.states import Level, LogKind, MonitorKind, Origin
+from mlops_core.monitoring.counting import advance, progress_of
+from mlops_core.monitoring.levels import judge
+from mlops_core.monitoring.reading import read_grids, read_outcomes, read_reference, read_slices
+from mlops_core.monitoring.watch import monitors_of, thresholds_of
+from mlops_core.monitoring.windows import Window, window_at, windows_around
+from mlops_core.registry.columns import LATENCY, PREDICTION
+from mlops_core.slices import NumericCounts, NumericGrid
+from mlops_core.statistics import DRIFT_STATISTICS, PERFORMANCE_STATISTICS, quantile
+from mlops_core.store import UnitOfWork
+from mlops_core.workspace import Workspace
+
+__all__ = ["Found", "measure_version"]
+
+_RECENT_WINDOWS = 8
+_LATENCY_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A statistic of one window, before it is judged."""
+
+    statistic: str
+    window: Window
+    value: float | None
+    rows: int
+    column: str = ""
+
+
+def measure_version(workspace: Workspace, actor: Actor, model: Model, version: ModelVersion) -> int:
+    """Measure every window whose counts have changed since the last time; return how many rows were kept.
+
+    The measurements and how far they reach are stored together, so that a run that dies is made up for.
+    """
+    with workspace.store.read() as session:
+        monitors = monitors_of(session, version)
+        thresholds = thresholds_of(session, monitors)
+        measured = progress_of(session, model, LogKind.MEASUREMENTS)
+        since = measured.version if measured else -1
+        predictions, seen_predictions = _changed(session, StoredSlice, version, since)
+        outcomes, seen_outcomes = _changed(session, OutcomeSlice, version, since)
+    now = workspace.clock.now()
+    results: list[tuple[Monitor, Found]] = []
+    for monitor in monitors:
+        touched = outcomes if monitor.kind == MonitorKind.PERFORMANCE else predictions
+        windows = windows_around(touched, monitor.window_days)
+        results += [(monitor, found) for found in _measure(workspace, version, monitor, windows, now)]
+
+    def work(unit: UnitOfWork) -> int:
+        known = _newest(unit.session, results)
+        rows = [_measurement(monitor, found, thresholds[monitor.id], now) for monitor, found in results]
+        changed = [row for row in rows if _is_news(row, known)]
+        unit.session.add_all(changed)
+        advance(unit, model, LogKind.MEASUREMENTS, max(since, seen_predictions, seen_outcomes))
+        return len(changed)
+
+    return workspace.store.bookkeep(actor, work)
+
+
+def _changed(
+    session: Session, table: type[StoredSlice] | type[OutcomeSlice], version: ModelVersion, since: int
+) -> tuple[set[datetime], int]:
+    """Return the days whose slices have changed since a revision, and the newest revision among them."""
+    rows = session.exec(
+        select(table.start, table.revision).where(
+            table.model_version_id == version.id,
+            table.origin == Origin.PRODUCTION,
+            table.segment == "",
+            table.revision > since,
+        )
+    ).all()
+    return {start for start, _ in rows}, max((revision for _, revision in rows), default=-1)
+
+
+def _measure(
+    workspace: Workspace,
+    version: ModelVersion,
+    monitor: Monitor,
+    windows: Sequence[Window],
+    now: datetime,
+) -> list[Found]:
+    match MonitorKind(monitor.kind):
+        case MonitorKind.DRIFT:
+            return _drift(workspace, version, monitor.statistic, windows)
+        case MonitorKind.LATENCY:
+            return _latency(workspace, version, windows)
+        case MonitorKind.USAGE:
+            return _usage(workspace, version, windows, monitor.window_days)
+        case MonitorKind.PERFORMANCE:
+            return _performance(workspace, version, monitor.statistic, windows)
+        case MonitorKind.FRESHNESS:
+            return _freshness(workspace, version, monitor.window_days, now)
+
+
+def _drift(
+    workspace: Workspace, version: ModelVersion, statistic: str, windows: Sequence[Window]
+) -> list[Found]:
+    if not windows:
+        return []
+    chosen = DRIFT_STATISTICS[statistic]
+    grids, reference = read_reference(workspace, version)
+    columns = [name for name in (*version.columns, PREDICTION) if name in reference.columns]
+    found = []
+    for window in windows:
+        current = read_slices(workspace, version, window, columns=columns)
+        for name in columns:
+            value = chosen.compute(reference.columns[name], current.columns[name], grids[name])
+            found.append(Found(statistic, window, value, current.rows, name))
+    return found
+
+
+def _latency(workspace: Workspace, version: ModelVersion, windows: Sequence[Window]) -> list[Found]:
+    found = []
+    for window in windows:
+        counts, grid = _latency_counts(workspace, version, window)
+        found += [
+            Found(name, window, quantile(counts, grid, q), counts.rows)
+            for name, q in _LATENCY_QUANTILES.items()
+        ]
+    return found
+
+
+def _latency_counts(
+    workspace: Workspace, version: ModelVersion, window: Window
+) -> tuple[NumericCounts, NumericGrid]:
+    current = read_slices(workspace, version, window, columns=[LATENCY])
+    counts, grid = current.columns[LATENCY], read_grids(workspace, version)[LATENCY]
+    if not isinstance(counts, NumericCounts) or not isinstance(grid, NumericGrid):
+        raise TypeError(f"{LATENCY} is counted as a number in every version")
+    return counts, grid
+
+
+def _usage(
+    workspace: Workspace, version: ModelVersion, windows: Sequence[Window], days: int
+) -> list[Found]:
+    found = []
+    for window in windows:
+        span = timedelta(days=days)
+        before = [
+            Window(window.start - n * span, window.end - n * span) for n in range(1, _RECENT_WINDOWS + 1)
+        ]
+        counts = _rows_by_window(workspace, version, [window, *before])
+        recent = [counts[w] for w in before if counts[w]]
+        ratio = counts[window] / (sum(recent) / len(recent)) if recent else None
+        found.append(Found("predictions", window, float(counts[window]), counts[window]))
+        found.append(Found("relative_usage", window, ratio, counts[window]))
+    return found
+
+
+def _rows_by_window(
+    workspace: Workspace, version: ModelVersion, windows: Sequence[Window]
+) -> dict[Window, int]:
+    """Count the predictions of the whole model, whatever version made them, per window."""
+    with workspace.store.read() as session:
+        rows = session.exec(
+            select(StoredSlice.start, StoredSlice.rows)
+            .join(ModelVersion, col(ModelVersion.id) == col(StoredSlice.model_version_id))
+            .where(
+                ModelVersion.model_id == version.model_id,
+                StoredSlice.origin == Origin.PRODUCTION,
+                StoredSlice.segment == "",
+                StoredSlice.start >= min(windows).start,
+                StoredSlice.start < max(windows).end,
+            )
+        ).all()
+    return {window: sum(n for start, n in rows if window.holds(start)) for window in windows}
+
+
+def _performance(
+    workspace: Workspace, version: ModelVersion, statistic: str, windows: Sequence[Window]
+) -> list[Found]:
+    chosen = PERFORMANCE_STATISTICS[statistic]
+    found = []
+    for window in windows:
+        outcomes = read_outcomes(workspace, version, window)
+        if outcomes is not None:
+            found.append(Found(statistic, window, chosen.compute(outcomes), outcomes.rows))
+    return found
+
+
+def _freshness(workspace: Workspace, version: ModelVersion, days: int, now: datetime) -> list[Found]:
+    with workspace.store.read() as session:
+        last = session.exec(
+            select(func.max(StoredSlice.latest)).where(
+                StoredSlice.model_version_id == version.id,
+                StoredSlice.origin == Origin.PRODUCTION,
+                StoredSlice.segment == "",
+            )
+        ).one()
+    if last is None:
+        return [Found("hours_since_prediction", window_at(now, days), None, 0)]
+    return [Found("hours_since_prediction", window_at(now, days), (now - last) / _HOUR, 0)]
+
+
+def _measurement(monitor: Monitor, found: Found, limits: list[Threshold], now: datetime) -> Measurement:
+    judged = found.statistic == monitor.statistic
+    value = found.value if found.value is not None and math.isfinite(found.value) else None
+    level = judge(value, limits) if judged else Level.UNJUDGED
+    return Measurement(
+        monitor_id=monitor.id,
+        statistic=found.statistic,
+        column=found.column,
+        window_start=found.window.start,
+        window_end=found.window.end,
+        value=value,
+        rows=found.rows,
+        level=level,
+        measured_at=now,
+    )
+
+
+_Key = tuple[int, str, str, datetime]
+
+
+def _key(row: Measurement) -> _Key:
+    return row.monitor_id, row.statistic, row.column, row.window_start
+
+
+def _newest(session: Session, results: Sequence[tuple[Monitor, Found]]) -> dict[_Key, Measurement]:
+    monitors = {monitor.id for monitor, _ in results}
+    starts = {found.window.start for _, found in results}
+    rows = session.exec(
+        select(Measurement)
+        .where(col(Measurement.monitor_id).in_(monitors), col(Measurement.window_start).in_(starts))
+        .order_by(col(Measurement.id))
+    )
+    return {_key(row): row for row in rows}
+
+
+def _is_news(row: Measurement, known: dict[_Key, Measurement]) -> bool:
+    """Return whether a measurement says something that the newest one of its window did not."""
+    before = known.get(_key(row))
+    if before is None:
+        return True
+    if row.statistic == "hours_since_prediction":
+        return before.level != row.level
+    return (before.value, before.rows, before.level) != (row.value, row.rows, row.level)

@@ -1,0 +1,93 @@
+"""Model artefacts: stored once by content digest, in the skops format that unpickles nothing."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skops import io as skops_io
+
+from mlops_core.domain.errors import InvalidInput, NotFound, StoreError
+from mlops_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+__all__ = ["SKOPS", "Artefact", "load_estimator", "store_estimator"]
+
+SKOPS = "skops"
+_TRUSTED_MODULES = ("sklearn.", "numpy.", "scipy.")
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """Where a model's bytes are, by what they contain."""
+
+    digest: str
+    format: str
+    size: int
+
+
+def store_estimator(workspace: Workspace, estimator: "BaseEstimator") -> Artefact:
+    """Store a fitted scikit-learn estimator; equal bytes are stored once.
+
+    Raises
+    ------
+    InvalidInput
+        The estimator holds something that skops cannot write.
+    StoreError
+        The folder cannot be written.
+    """
+    try:
+        data = skops_io.dumps(estimator)
+    except Exception as error:
+        raise InvalidInput(f"the estimator cannot be stored in the skops format: {error}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    path = _path(workspace, digest)
+    if not path.exists():
+        _write_whole(path, data)
+    return Artefact(digest=digest, format=SKOPS, size=len(data))
+
+
+def load_estimator(workspace: Workspace, digest: str) -> "BaseEstimator":
+    """Load an estimator; types from outside scikit-learn, NumPy and SciPy are refused.
+
+    Raises
+    ------
+    NotFound
+        The artefact's file is not in the workspace.
+    InvalidInput
+        Its bytes have changed, or it holds a type that is not trusted.
+    """
+    path = _path(workspace, digest)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"artefact {digest[:12]} is not in {workspace.artefact_root}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise InvalidInput(f"artefact {digest[:12]} has been altered since it was stored: restore {path}")
+    untrusted = skops_io.get_untrusted_types(data=data)
+    foreign = [name for name in untrusted if not name.startswith(_TRUSTED_MODULES)]
+    if foreign:
+        raise InvalidInput(f"artefact {digest[:12]} holds types that are not trusted: {', '.join(foreign)}")
+    estimator: BaseEstimator = skops_io.loads(data, trusted=untrusted)
+    return estimator
+
+
+def _path(workspace: Workspace, digest: str) -> Path:
+    return workspace.artefact_root / digest[:2] / f"{digest}.skops"
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"the artefact cannot be written to {path.parent} ({error.strerror}): check free space and permissions"
+        ) from error

@@ -1,0 +1,14 @@
+"""Names of the columns that every model's prediction log shares, and the grid of response times."""
+
+from mlops_core.slices import NumericGrid
+
+__all__ = ["LATENCY", "PREDICTED_AT", "PREDICTION", "latency_grid"]
+
+PREDICTED_AT = "predicted_at"
+PREDICTION = "prediction"
+LATENCY = "latency_ms"
+
+
+def latency_grid() -> NumericGrid:
+    """Return the cells of response times: 600 from 10 µs to 60 s, each 2.6 % wider than the last."""
+    return NumericGrid.log_spaced(0.01, 60_000.0, 600)

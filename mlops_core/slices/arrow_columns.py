@@ -1,0 +1,185 @@
+"""Arrow columns as the numpy arrays that counting needs, or a SchemaMismatch that names the column."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mlops_core.domain.errors import InvalidInput, SchemaMismatch
+
+__all__ = [
+    "MISSING",
+    "Categories",
+    "Numbers",
+    "Period",
+    "categories_of",
+    "column_of",
+    "is_categorical",
+    "is_numeric",
+    "numbers_of",
+    "periods_of",
+]
+
+Period = Literal["hour", "day"]
+"""How long a slice is."""
+
+MISSING: Final = "(missing)"
+"""The label of rows that hold no value."""
+
+_SECONDS: Final[dict[str, int]] = {"hour": 3_600, "day": 86_400}
+_PER_SECOND: Final[dict[str, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A numeric column.
+
+    Attributes
+    ----------
+    values
+        float64, shape ``(n,)``; 0.0 where the row is null.
+    valid
+        False where the row is null, or None when no row is.
+    """
+
+    values: NDArray[np.float64]
+    valid: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """A categorical column.
+
+    Attributes
+    ----------
+    codes
+        int64, shape ``(n,)``: the place in `texts`, or ``len(texts)`` where the row is null.
+    texts
+        Arrow array of strings without nulls; a text may occur twice.
+    """
+
+    codes: NDArray[np.int64]
+    texts: pa.Array
+
+
+def is_numeric(kind: pa.DataType) -> bool:
+    """Return whether a column of this Arrow type can be counted on a numeric grid."""
+    types = pa.types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    return bool(number or types.is_null(kind))
+
+
+def is_categorical(kind: pa.DataType) -> bool:
+    """Return whether a column of this Arrow type can be counted by value.
+
+    Integers can (a shop number is a category), floating-point numbers and times cannot.
+    """
+    types = pa.types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    text = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    return bool(text or types.is_boolean(kind) or types.is_integer(kind) or types.is_null(kind))
+
+
+def column_of(batch: pa.RecordBatch | pa.Table, name: str) -> pa.Array | pa.ChunkedArray:
+    """Return the column of that name.
+
+    Raises
+    ------
+    SchemaMismatch
+        If the batch has no such column, or several.
+    """
+    places = batch.schema.get_all_field_indices(name)
+    if len(places) == 1:
+        return batch.column(places[0])
+    if places:
+        raise SchemaMismatch(f"column {name!r} occurs {len(places)} times: give each column its own name")
+    present = ", ".join(batch.schema.names) or "no column at all"
+    raise SchemaMismatch(f"column {name!r} is missing: the batch has {present}; add it or plan without it")
+
+
+def numbers_of(array: pa.Array, name: str) -> Numbers:
+    """Return a numeric Arrow array as float64; integers above 2**53 are rounded.
+
+    Raises
+    ------
+    SchemaMismatch
+        If the column does not hold numbers.
+    """
+    if not is_numeric(array.type):
+        raise SchemaMismatch(f"column {name!r} holds {array.type}, not numbers: cast it or count it by value")
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if array.type != pa.float64():
+        array = array.cast(pa.float64(), safe=False)
+    if array.null_count == 0:
+        return Numbers(array.to_numpy(), None)
+    valid = array.is_valid().to_numpy(zero_copy_only=False)
+    return Numbers(array.fill_null(0.0).to_numpy(zero_copy_only=False), valid)
+
+
+def categories_of(array: pa.Array, name: str) -> Categories:
+    """Return a column of strings, booleans or integers, plain or dictionary-encoded, as codes and texts.
+
+    Raises
+    ------
+    SchemaMismatch
+        If the values of the column cannot be categories.
+    """
+    if not is_categorical(array.type):
+        raise SchemaMismatch(
+            f"column {name!r} holds {array.type}, not categories: cast it to string, or use a numeric grid"
+        )
+    if pa.types.is_null(array.type):
+        return Categories(np.zeros(len(array), dtype=np.int64), pa.array([], pa.string()))
+    if pa.types.is_dictionary(array.type) and array.dictionary.null_count:
+        array = array.dictionary_decode()
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    texts = array.dictionary if array.dictionary.type == pa.string() else array.dictionary.cast(pa.string())
+    indices = array.indices
+    if indices.null_count:
+        indices = indices.cast(pa.int64()).fill_null(len(texts))
+    return Categories(indices.to_numpy(zero_copy_only=False).astype(np.int64, copy=False), texts)
+
+
+def periods_of(array: pa.Array, name: str, period: Period) -> NDArray[np.int64]:
+    """Return the number of the hour or day since 1970 (UTC) that each time falls into.
+
+    Raises
+    ------
+    SchemaMismatch
+        If the column holds no times, or a row holds none.
+    InvalidInput
+        If `period` is neither ``"hour"`` nor ``"day"``.
+    """
+    if period not in _SECONDS:
+        raise InvalidInput(f"period {period!r} is unknown: choose 'hour' or 'day'")
+    if pa.types.is_date(array.type):
+        array = array.cast(pa.timestamp("ms" if pa.types.is_date64(array.type) else "s"))
+    if not pa.types.is_timestamp(array.type):
+        raise SchemaMismatch(f"column {name!r} holds {array.type}, not times: cast it to a timestamp")
+    if array.null_count:
+        raise SchemaMismatch(
+            f"column {name!r} is null in {array.null_count} rows: every row needs a time to fall into a slice"
+        )
+    length = _SECONDS[period] * _PER_SECOND[array.type.unit]
+    ticks: NDArray[np.int64] = array.view(pa.int64()).to_numpy(zero_copy_only=False)
+    return ticks // length
+
+
+def cells_of(categories: Categories, known: pa.Array) -> NDArray[np.int64]:
+    """Return for each code its place in `known`; then ``len(known)`` for missing, one more for unseen.
+
+    Returns
+    -------
+    numpy.ndarray
+        A lookup table, shape ``(len(texts) + 1,)``.
+    """
+    found = pc.index_in(categories.texts, value_set=known).fill_null(len(known) + 1)
+    return np.append(found.to_numpy(zero_copy_only=False).astype(np.int64), len(known))

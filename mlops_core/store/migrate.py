@@ -1,0 +1,89 @@
+"""Bring a store to this release's schema, or refuse it untouched."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.ddl.impl import DefaultImpl
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+
+from mlops_core.domain.errors import StoreForeign, StoreTooNew
+
+__all__ = ["check_schema_version", "current_version", "head_version", "take_down", "upgrade"]
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class DuckDBImpl(DefaultImpl):
+    """Alembic's rules for DuckDB: the defaults, and DDL inside the transaction."""
+
+    __dialect__ = "duckdb"
+    transactional_ddl = True
+
+
+def alembic_config() -> Config:
+    """Return the configuration that points at the migrations inside the package."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def head_version() -> str:
+    """Return the schema version that this release reads and writes."""
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    assert head is not None, "the package ships at least one migration"
+    return head
+
+
+def current_version(connection: Connection) -> str | None:
+    """Return the schema version of an open store, None when it has never been migrated."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def check_schema_version(version: str | None, tables: frozenset[str], where: str) -> None:
+    """Refuse a database that is not ours or is newer than this release.
+
+    Raises
+    ------
+    StoreForeign
+        It has tables but no schema version.
+    StoreTooNew
+        Its schema version is unknown to this release.
+    """
+    if version is None:
+        if tables - {"alembic_version"}:
+            raise StoreForeign(
+                f"{where} holds tables of something else ({', '.join(sorted(tables)[:3])}, …) and was left "
+                "untouched: choose another database"
+            )
+        return
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if version not in known:
+        raise StoreTooNew(
+            f"{where} was written by a newer release of Bigboard (schema {version}; this one knows up to "
+            f"{head_version()}) and was left untouched: upgrade Bigboard"
+        )
+
+
+def upgrade(engine: Engine, where: str) -> None:
+    """Run the migrations that the store lacks, in one transaction."""
+    with engine.begin() as connection:
+        version = current_version(connection)
+        check_schema_version(version, frozenset(inspect(connection).get_table_names()), where)
+        if version == head_version():
+            return
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def take_down(engine: Engine) -> None:
+    """Undo every migration: the store holds nothing any more."""
+    with engine.begin() as connection:
+        if current_version(connection) is None:
+            return
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")

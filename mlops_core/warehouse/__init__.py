@@ -1,0 +1,6 @@
+"""The large data of a workspace: Delta tables, versions, snapshots."""
+
+from mlops_core.warehouse.schema import describe
+from mlops_core.warehouse.warehouse import TableState, Warehouse
+
+__all__ = ["TableState", "Warehouse", "describe"]

@@ -1,0 +1,71 @@
+"""What a table may hold, and whether a batch fits it."""
+
+import pyarrow as pa
+
+from mlops_core.domain.errors import InvalidInput, SchemaMismatch
+
+__all__ = ["canonical", "check_fits", "describe"]
+
+
+def canonical(table: pa.Table) -> pa.Table:
+    """Return the table with the types that the warehouse stores.
+
+    Dictionaries and large or view strings become strings, timestamps microseconds in UTC, unsigned
+    integers the next wider signed ones.
+
+    Raises
+    ------
+    InvalidInput
+        When a column has a type that cannot be stored, or a timestamp without time zone.
+    """
+    fields = [_canonical_field(field) for field in table.schema]
+    try:
+        return table.cast(pa.schema(fields))
+    except pa.ArrowInvalid as error:
+        raise InvalidInput(f"the batch cannot be stored: {error}") from error
+
+
+def check_fits(batch: pa.Schema, table: pa.Schema, name: str) -> None:
+    """Check that a batch has exactly the columns of a table, with their types, in any order.
+
+    Raises
+    ------
+    SchemaMismatch
+        Naming the first column that is missing, unexpected or of another type.
+    """
+    for field in table:
+        if field.name not in batch.names:
+            raise SchemaMismatch(
+                f"the batch for table '{name}' lacks column '{field.name}' ({field.type}): nothing was stored"
+            )
+        given = batch.field(field.name).type
+        if given != field.type and not pa.types.is_null(given):
+            raise SchemaMismatch(
+                f"column '{field.name}' of table '{name}' holds {field.type}, the batch has {given}: "
+                "nothing was stored"
+            )
+    for column in batch.names:
+        if column not in table.names:
+            raise SchemaMismatch(f"table '{name}' has no column '{column}': nothing was stored")
+
+
+def describe(schema: pa.Schema) -> dict[str, str]:
+    """Return the type of each column by name, as text."""
+    return {field.name: str(field.type) for field in schema}
+
+
+def _canonical_field(field: pa.Field) -> pa.Field:
+    kind = field.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        kind = pa.string()
+    elif pa.types.is_timestamp(kind):
+        if kind.tz is None:
+            raise InvalidInput(f"column '{field.name}' holds times without a time zone: give them in UTC")
+        kind = pa.timestamp("us", tz="UTC")
+    elif pa.types.is_unsigned_integer(kind):
+        kind = pa.int64() if kind.bit_width > 16 else pa.int32()
+    elif pa.types.is_date64(kind):
+        kind = pa.date32()
+    return pa.field(field.name, kind)
