@@ -53,16 +53,13 @@ def pages() -> dict[str, Page]:
 
 def open_model(model: str) -> None:
     """Go to the page of a model; the URL names it."""
-    st.switch_page(pages()["model"], query_params=_with_actor(model=model))
+    st.switch_page(pages()["model"], query_params={"model": model})
 
 
 def open_explorer(model: str, column: str = "") -> None:
-    """Go to the explorer with a model, and a column, chosen."""
-    chosen = {"model": model, "column": column} if column else {"model": model}
-    st.switch_page(pages()["explorer"], query_params=_with_actor(**chosen))
+    """Go to the explorer with a model, and a column, chosen.
 
-
-def _with_actor(**parameters: str) -> dict[str, str]:
-    """Keep who is looking in a link to another page."""
-    actor = st.query_params.get("actor")
-    return {**parameters, "actor": actor} if actor else parameters
+    Its parameter is `of`: Streamlit refuses to set one that a widget of the page being left is bound to.
+    """
+    chosen = {"of": model, "column": column} if column else {"of": model}
+    st.switch_page(pages()["explorer"], query_params=chosen)

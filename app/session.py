@@ -37,7 +37,6 @@ def people() -> list[Actor]:
 
 
 def current_actor() -> Actor:
-    """Return who is looking: the actor of the URL, else the first one."""
+    """Return who is looking: who was chosen in the header or named by the URL, else the first one."""
     known = {actor.name: actor for actor in people()}
-    chosen = st.session_state.get(ACTOR) or st.query_params.get(ACTOR, "")
-    return known.get(chosen) or next(iter(known.values()))
+    return known.get(st.session_state.get(ACTOR, "")) or next(iter(known.values()))

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mlops_core.slices import SlicePlan, build_slices, grids_from_table
+from mlops_core.slices import SlicePlan, build_slices, decode_slice, encode_slice, grids_from_table
 
 COLUMNS = [f"x{i}" for i in range(16)] + [f"c{i}" for i in range(4)]
 CATEGORICAL = COLUMNS[16:]
@@ -59,6 +59,23 @@ def scan(path: Path) -> None:
         pass
 
 
+def codec_line(table: pa.Table) -> str:
+    """Return how long a slice of about 2,000 rows and all columns takes to encode and to decode."""
+    grids = grids_from_table(table.slice(0, 100_000), COLUMNS)
+    slices = list(
+        build_slices(
+            table.slice(0, 2 * len(table) // 10).to_batches(), SlicePlan("scored_at", "day", grids)
+        ).values()
+    )
+    encoded = [encode_slice(part) for part in slices]
+    encode = seconds(lambda: [encode_slice(part) for part in slices]) / len(slices)
+    decode = seconds(lambda: [decode_slice(payload) for payload in encoded]) / len(slices)
+    size = statistics.median(len(payload) for payload in encoded)
+    rows = statistics.median(part.rows for part in slices)
+    times = f"encode {encode * 1e3:.2f} ms, decode {decode * 1e3:.2f} ms"
+    return f"a slice of {rows:.0f} rows and 20 columns: {times}, {size:.0f} bytes"
+
+
 def seconds(function: Callable[[], object]) -> float:
     """Return how long one call takes."""
     start = time.perf_counter()
@@ -84,6 +101,8 @@ def main() -> None:
             table = make_table(options.rows, in_order, nulls)
             pq.write_table(table, path, row_group_size=131_072)
             grids = grids_from_table(table.slice(0, 100_000), COLUMNS)
+            if title == cases[0][0]:
+                print(codec_line(table))
             del table
             plan = SlicePlan("scored_at", "day", grids, segments)
             scan(path), build_slices(read(path), plan)

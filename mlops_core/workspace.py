@@ -1,10 +1,10 @@
 """A workspace: the metadata store, the warehouse, the artefacts and the clock, opened together."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from mlops_core.clock import Clock, FixedClock, SystemClock
 from mlops_core.domain import Actor, Setting
@@ -59,9 +59,12 @@ def open_workspace(settings: Settings, *, create: bool = False, clock: Clock | N
     ------
     StoreError
         One of its kinds; see `mlops_core.store.open_store`.
+    InvalidInput
+        No tables can be kept under the path of the warehouse.
     """
+    warehouse = Warehouse(settings.warehouse_root)
     store = open_store(settings.store_url, clock=clock, create=create)
-    workspace = Workspace(settings, store, Warehouse(settings.warehouse_root), settings.artefact_root)
+    workspace = Workspace(settings, store, warehouse, settings.artefact_root)
     with store.read() as session:
         has_system = session.exec(select(Actor).where(Actor.name == SYSTEM)).first() is not None
         stored = session.get(Setting, _CLOCK)
@@ -73,7 +76,9 @@ def open_workspace(settings: Settings, *, create: bool = False, clock: Clock | N
 
 
 def _add_system(workspace: Workspace) -> None:
-    system = Actor(name=SYSTEM, full_name="Bigboard itself", role=Role.ADMIN, created_at=workspace.clock.now())
+    system = Actor(
+        name=SYSTEM, full_name="Bigboard itself", role=Role.ADMIN, created_at=workspace.clock.now()
+    )
 
     def work(unit: UnitOfWork) -> None:
         if unit.session.exec(select(Actor).where(Actor.name == SYSTEM)).first() is None:
@@ -86,7 +91,7 @@ def _add_system(workspace: Workspace) -> None:
 def actors(workspace: Workspace) -> list[Actor]:
     """Return everybody who may act here, `system` first."""
     with workspace.store.read() as session:
-        return list(session.exec(select(Actor).order_by(Actor.id)))
+        return list(session.exec(select(Actor).order_by(col(Actor.id))))
 
 
 def actor_named(workspace: Workspace, name: str) -> Actor:
@@ -167,8 +172,20 @@ def put_setting(workspace: Workspace, actor: Actor, name: str, value: dict[str, 
 
 
 def set_clock(workspace: Workspace, actor: Actor, at: datetime) -> None:
-    """Put the workspace on a simulated clock that stands at `at`, for good; administrators only."""
-    put_setting(workspace, actor, _CLOCK, {"at": at.isoformat()}, f"The clock was put to {at:%d %b %Y %H:%M} UTC")
+    """Put the workspace on a simulated clock that stands at `at`, for good; administrators only.
+
+    Raises
+    ------
+    InvalidInput
+        When the time has no zone.
+    NotPermitted
+    """
+    if at.tzinfo is None:
+        raise InvalidInput(f"the clock cannot be put to {at}, which has no time zone: give it in UTC")
+    at = at.astimezone(UTC)
+    put_setting(
+        workspace, actor, _CLOCK, {"at": at.isoformat()}, f"The clock was put to {at:%d %b %Y %H:%M} UTC"
+    )
     workspace.store.clock = FixedClock(at)
 
 
@@ -178,5 +195,3 @@ def _put(session: Session, name: str, value: dict[str, object]) -> None:
         session.add(Setting(name=name, value=value))
     else:
         row.value = value
-
-

@@ -66,24 +66,24 @@ def _draw_one_thing(board: Board) -> None:
         st.container(border=True),
         st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"),
     ):
-        style = status_style(finding.level)
         drift = row.finding(MonitorKind.DRIFT)
-        words = finding.sentence if row.needs_attention else f"Nothing is outside its range. {_furthest(row)}"
-        st.markdown(
-            f":{style.color}-badge[{style.icon} {row.status}] **{row.model}** {words} {_accuracy_words(row)}",
-            width="stretch",
-        )
+        if row.needs_attention:
+            style = status_style(finding.level)
+            words = f":{style.color}-badge[{style.icon} {row.status}] **{row.model}** {finding.sentence}"
+        else:
+            words = f"Every monitor is in its range. {_furthest(row)}"
+        st.markdown(f"{words} {_accuracy_words(row)}", width="stretch")
         if st.button("Explore", type="primary", icon=":material/query_stats:", key="explore_one_thing"):
             open_explorer(row.model, drift.column if drift else "")
 
 
 def _furthest(row: BoardRow) -> str:
     drift = row.finding(MonitorKind.DRIFT)
-    if drift is None or drift.value is None:
+    if drift is None or drift.value is None or not drift.limit:
         return ""
     return (
-        f"Furthest from its reference is {drift.column}: {statistic_name(drift.statistic)} {drift.value:.3f}, "
-        f"warning from {drift.limit:g}."
+        f"Nearest to a limit: **{drift.column}** of **{row.model}**, {statistic_name(drift.statistic)} "
+        f"**{drift.value:.3f}** where a warning begins at {drift.limit:g} (n = {drift.rows:,})."
     )
 
 
@@ -91,7 +91,7 @@ def _accuracy_words(row: BoardRow) -> str:
     if row.measured is None or row.trained is None:
         return ""
     name = statistic_name(row.metric or "")
-    return f"Measured {name} is **{row.measured:.3f}**, {row.trained:.3f} when it was trained."
+    return f"Its measured {name} is **{row.measured:.3f}**, {row.trained:.3f} in training."
 
 
 def _draw_figures(board: Board) -> None:
@@ -162,7 +162,10 @@ def _draw_fleet(board: Board) -> None:
     rows = [row for row in board.rows if _is_shown(row, chosen or "All", text or "")]
     title.markdown(f"**{len(rows)} of {len(board.rows)} models, worst first**", width="content")
     if not rows:
-        st.info("No model matches. Choose All and clear the search to see the fleet.", icon=":material/search_off:")
+        st.info(
+            "No model matches. Choose All and clear the search to see the fleet.",
+            icon=":material/search_off:",
+        )
         return
     draw_table(
         _frame(rows, board),
@@ -181,9 +184,7 @@ def _is_shown(row: BoardRow, chosen: str, text: str) -> bool:
     if chosen == "Needs attention":
         return row.needs_attention
     kind = _FILTERS[chosen]
-    return kind is None or any(
-        finding.kind == kind and finding.level in _OUTSIDE for finding in row.findings
-    )
+    return kind is None or any(finding.kind == kind and finding.level in _OUTSIDE for finding in row.findings)
 
 
 def _frame(rows: list[BoardRow], board: Board) -> pd.DataFrame:
@@ -209,7 +210,9 @@ def _frame(rows: list[BoardRow], board: Board) -> pd.DataFrame:
             ],
             "measured": [describe_metric(row) for row in rows],
             "change": [
-                signed(row.measured - row.trained) if row.measured is not None and row.trained is not None else "—"
+                signed(row.measured - row.trained)
+                if row.measured is not None and row.trained is not None
+                else "—"
                 for row in rows
             ],
             "outcomes": [day(row.outcomes_to) for row in rows],

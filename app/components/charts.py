@@ -16,7 +16,11 @@ from mlops_core.monitoring.watch import Limit
 __all__ = ["Line", "Panel", "draw_panels", "draw_shares"]
 
 _CONFIG = {"displayModeBar": False}
-_ROW_PIXELS = 158
+_PANEL_PIXELS = 128
+_TITLE_PIXELS = 34
+_MARGIN_PIXELS = 46
+_NAMES_PIXELS = 110
+_MOST_TICKS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +56,42 @@ class Panel:
 
 
 def draw_panels(panels: Sequence[Panel], *, key: str, alt: str) -> None:
-    """Draw panels below each other on one shared time axis."""
+    """Draw panels below each other on one shared time axis, each curve named at its end."""
     colors = palette()
+    height = _PANEL_PIXELS * len(panels) + _MARGIN_PIXELS
     figure = make_subplots(
         rows=len(panels),
         cols=1,
         shared_xaxes=True,
-        vertical_spacing=0.36 / (len(panels) + 1),
+        vertical_spacing=_TITLE_PIXELS / height if len(panels) > 1 else 0,
         subplot_titles=[panel.title for panel in panels],
     )
     for row, panel in enumerate(panels, start=1):
         for line in panel.lines:
             figure.add_trace(_trace(line, panel), row=row, col=1)
+        _name_curves(figure, panel, row)
         _draw_limits(figure, panel, row, colors)
         figure.update_yaxes(
-            title_text=panel.unit, title_font_size=11, gridcolor=colors.grid, zeroline=False, row=row, col=1
+            title_text=panel.unit,
+            title_font_size=11,
+            nticks=4,
+            gridcolor=colors.grid,
+            zeroline=False,
+            row=row,
+            col=1,
         )
     for title in figure.layout.annotations[: len(panels)]:
         title.update(x=0, xanchor="left", font={"size": 14, "color": colors.text, "weight": 600})
-    figure.update_xaxes(showgrid=False, tickformat="%-d %b", showticklabels=True, tickfont_size=11)
+    figure.update_xaxes(
+        showgrid=False,
+        tickvals=_tick_days(panels),
+        tickformat="%-d %b",
+        tickfont_size=11,
+        hoverformat="%-d %b %Y",
+    )
     figure.update_layout(
-        height=_ROW_PIXELS * len(panels) + 40,
-        margin={"l": 10, "r": 10, "t": 28, "b": 10},
+        height=height,
+        margin={"l": 10, "r": _NAMES_PIXELS, "t": 26, "b": 10},
         hovermode="x unified",
         showlegend=False,
         bargap=0.25,
@@ -97,11 +115,19 @@ def draw_shares(
     after = [100 * value for value in current]
     figure = go.Figure()
     figure.add_bar(
-        x=list(labels), y=before, name=names[0], marker_color=colors.reference, width=0.78,
+        x=list(labels),
+        y=before,
+        name=names[0],
+        marker_color=colors.reference,
+        width=0.78,
         hovertemplate="%{x}: %{y:.1f} %<extra>" + names[0] + "</extra>",
     )
     figure.add_bar(
-        x=list(labels), y=after, name=names[1], marker_color=colors.current, width=0.42,
+        x=list(labels),
+        y=after,
+        name=names[1],
+        marker_color=colors.current,
+        width=0.42,
         hovertemplate="%{x}: %{y:.1f} %<extra>" + names[1] + "</extra>",
     )
     move = after[marked] - before[marked]
@@ -130,9 +156,7 @@ def _trace(line: Line, panel: Panel) -> go.Scatter | go.Bar:
     rows = [point.rows for point in line.points]
     hover = f"%{{y:{panel.number_format}}} (n = %{{customdata:,}})"
     if line.bars:
-        return go.Bar(
-            x=x, y=y, name=line.name, customdata=rows, marker_color=line.color, hovertemplate=hover
-        )
+        return go.Bar(x=x, y=y, name=line.name, customdata=rows, marker_color=line.color, hovertemplate=hover)
     return go.Scatter(
         x=x,
         y=y,
@@ -144,6 +168,37 @@ def _trace(line: Line, panel: Panel) -> go.Scatter | go.Bar:
         hovertemplate=hover,
         hoverinfo="skip" if line.faint else None,
     )
+
+
+def _name_curves(figure: go.Figure, panel: Panel, row: int) -> None:
+    """Write each curve's name at its last point, moved apart where two would overlap."""
+    named = [line for line in panel.lines if not line.faint and not line.bars and line.points]
+    ends = [(line.points[-1], line) for line in named if line.points[-1].value is not None]
+    if len(ends) < 2:
+        return
+    values = [point.value for line in panel.lines for point in line.points if point.value is not None]
+    gap = (max(values) - min(values) or 1.0) * 0.17
+    place = -float("inf")
+    for point, line in sorted(ends, key=lambda end: end[0].value or 0.0):
+        place = max(point.value or 0.0, place + gap)
+        figure.add_annotation(
+            x=point.start,
+            y=place,
+            text=line.name,
+            showarrow=False,
+            xanchor="left",
+            xshift=6,
+            font={"color": line.color, "size": 11},
+            row=row,
+            col=1,
+        )
+
+
+def _tick_days(panels: Sequence[Panel]) -> list[datetime]:
+    """Return the days under which to write a date: measured ones, evenly thinned out."""
+    days = sorted({point.start for panel in panels for line in panel.lines for point in line.points})
+    step = -(-len(days) // _MOST_TICKS) or 1
+    return days[::-1][::step][::-1]
 
 
 def _draw_limits(figure: go.Figure, panel: Panel, row: int, colors: Palette) -> None:

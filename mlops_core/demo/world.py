@@ -172,7 +172,9 @@ def _publish_segment(demo: Demo) -> None:
         description="The customer segment, as the segmentation model sees it each week",
         owner=owner,
         features=[
-            NewFeature(SEGMENT.name, SEGMENT.dtype, FeatureKind.PREDICTION, SEGMENT.description, (), SEGMENTATION)
+            NewFeature(
+                SEGMENT.name, SEGMENT.dtype, FeatureKind.PREDICTION, SEGMENT.description, (), SEGMENTATION
+            )
         ],
     )
     frame = _frame(demo, served.recipe.features, range(FIRST_FEATURE_WEEK, demo.scenario.clock.first_week))
@@ -199,7 +201,10 @@ def _train_one(demo: Demo, recipe: Recipe) -> Served:
     training = rows[rows["week"].isin(recipe.training_weeks)].reset_index(drop=True)
     outcome = training["outcome"] if recipe.target else None
     snapshot = store_training_data(
-        workspace, owner, recipe.name, pa.Table.from_pandas(training.drop(columns="week"), preserve_index=False)
+        workspace,
+        owner,
+        recipe.name,
+        pa.Table.from_pandas(training.drop(columns="week"), preserve_index=False),
     )
     estimator = train(recipe, training, outcome)
     held_out = rows[rows["week"].isin(recipe.held_out_weeks)]
@@ -261,7 +266,5 @@ def _metrics(
 def _scored_reference(
     recipe: Recipe, estimator: BaseEstimator, rows: pd.DataFrame, columns: list[str]
 ) -> pa.Table:
-    reference = rows[columns].assign(
-        predicted_at=rows["as_of"], prediction=predict(recipe, estimator, rows)
-    )
+    reference = rows[columns].assign(predicted_at=rows["as_of"], prediction=predict(recipe, estimator, rows))
     return pa.Table.from_pandas(reference, preserve_index=False)

@@ -37,9 +37,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def identity(table: str) -> Any:
     """Return an immutable integer primary key, numbered by the sequence `<table>_id_seq`."""
-    return Field(
-        default=None, sa_column=Column("id", Integer, Sequence(f"{table}_id_seq"), primary_key=True)
-    )
+    return Field(default=None, sa_column=Column("id", Integer, Sequence(f"{table}_id_seq"), primary_key=True))
 
 
 def count() -> Any:

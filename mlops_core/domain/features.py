@@ -65,7 +65,9 @@ class FeatureUse(SQLModel, table=True):
 
     __tablename__ = "feature_use"
     __table_args__ = (
-        UniqueConstraint("model_version_id", "feature_id", name="feature_use_model_version_id_feature_id_key"),
+        UniqueConstraint(
+            "model_version_id", "feature_id", name="feature_use_model_version_id_feature_id_key"
+        ),
     )
 
     id: int = identity("feature_use")

@@ -87,9 +87,7 @@ class Monitor(SQLModel, table=True):
     """Watches one aspect of a model version in production, window by window."""
 
     __tablename__ = "monitor"
-    __table_args__ = (
-        UniqueConstraint("model_version_id", "kind", name="monitor_model_version_id_kind_key"),
-    )
+    __table_args__ = (UniqueConstraint("model_version_id", "kind", name="monitor_model_version_id_kind_key"),)
 
     id: int = identity("monitor")
     model_version_id: int = Field(foreign_key="model_version.id")

@@ -43,7 +43,9 @@ class NewFeature:
     model: str | None = None
 
 
-def create_entity(workspace: Workspace, actor: Actor, *, name: str, key_column: str, description: str) -> Entity:
+def create_entity(
+    workspace: Workspace, actor: Actor, *, name: str, key_column: str, description: str
+) -> Entity:
     """Create what features describe: a household, a machine, a claim.
 
     Raises

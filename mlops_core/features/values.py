@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import duckdb
 import pyarrow as pa
 from sqlmodel import select
 
@@ -11,7 +10,7 @@ from mlops_core.domain import Actor, Snapshot
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.features.catalogue import find_feature_table, find_features
 from mlops_core.store import UnitOfWork
-from mlops_core.warehouse import describe
+from mlops_core.warehouse import describe, quoted, warehouse_sql
 from mlops_core.workspace import Workspace
 
 __all__ = ["AS_OF", "read_features", "store_training_data", "take_snapshot", "write_features"]
@@ -61,9 +60,7 @@ def write_features(workspace: Workspace, actor: Actor, table_name: str, rows: pa
     return version
 
 
-def read_features(
-    workspace: Workspace, names: Sequence[str], *, start: datetime, end: datetime
-) -> pa.Table:
+def read_features(workspace: Workspace, names: Sequence[str], *, start: datetime, end: datetime) -> pa.Table:
     """Return features of one entity side by side, one row per key and `as_of` in [start, end].
 
     The rows are those of the first feature's table, sorted by time and key; a feature of another table
@@ -85,26 +82,20 @@ def read_features(
         raise InvalidInput(f"the features {', '.join(names)} describe different entities: read them apart")
     tables = list(dict.fromkeys(table.name for _, table in found))
     files = {f"files_{i}": workspace.warehouse.files(_location(table)) for i, table in enumerate(tables)}
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with warehouse_sql() as connection:
         query = _join_sql(key, tables, [(feature.name, table.name) for feature, table in found])
-        result: pa.Table = connection.execute(
-            query, {**files, "start": start, "end": end}
-        ).to_arrow_table()
+        result: pa.Table = connection.execute(query, {**files, "start": start, "end": end}).to_arrow_table()
     return result
 
 
-def store_training_data(
-    workspace: Workspace, actor: Actor, name: str, rows: pa.Table
-) -> Snapshot:
+def store_training_data(workspace: Workspace, actor: Actor, name: str, rows: pa.Table) -> Snapshot:
     """Store the exact rows that a model is trained on, and return their snapshot."""
-    workspace.warehouse.overwrite(f"training/{name}", rows, actor=actor.name)
-    return take_snapshot(workspace, actor, f"training/{name}")
+    table = f"training/{name}"
+    version = workspace.warehouse.overwrite(table, rows, actor=actor.name)
+    return take_snapshot(workspace, actor, table, version=version)
 
 
-def take_snapshot(
-    workspace: Workspace, actor: Actor, table: str, *, version: int | None = None
-) -> Snapshot:
+def take_snapshot(workspace: Workspace, actor: Actor, table: str, *, version: int | None = None) -> Snapshot:
     """Record a warehouse table as of a version, by default the newest; taken twice it is one snapshot.
 
     Raises
@@ -146,22 +137,18 @@ def _location(table: str) -> str:
 
 def _join_sql(key: str, tables: Sequence[str], columns: Sequence[tuple[str, str]]) -> str:
     alias = {table: f"t{i}" for i, table in enumerate(tables)}
-    chosen = ",\n    ".join(f"{alias[table]}.{_quoted(column)}" for column, table in columns)
+    chosen = ",\n    ".join(f"{alias[table]}.{quoted(column)}" for column, table in columns)
     joins = "\n".join(
-        f"LEFT JOIN read_parquet($files_{i}) AS t{i} USING ({_quoted(key)}, {AS_OF})"
+        f"LEFT JOIN read_parquet($files_{i}) AS t{i} USING ({quoted(key)}, {AS_OF})"
         for i in range(1, len(tables))
     )
     return f"""
 SELECT
-    t0.{_quoted(key)},
+    t0.{quoted(key)},
     t0.{AS_OF},
     {chosen}
 FROM read_parquet($files_0) AS t0
 {joins}
 WHERE t0.{AS_OF} BETWEEN $start AND $end
-ORDER BY t0.{AS_OF}, t0.{_quoted(key)}
+ORDER BY t0.{AS_OF}, t0.{quoted(key)}
 """
-
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'

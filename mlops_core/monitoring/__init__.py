@@ -7,10 +7,10 @@ from mlops_core.monitoring.run import close_interrupted_runs, last_run, run_moni
 __all__ = [
     "Board",
     "BoardRow",
-    "read_board",
     "close_interrupted_runs",
     "last_run",
     "log_outcomes",
     "log_predictions",
+    "read_board",
     "run_monitoring",
 ]

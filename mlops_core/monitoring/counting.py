@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 from sqlmodel import Session, col, select
@@ -36,6 +35,7 @@ from mlops_core.slices import (
     merge_slices,
 )
 from mlops_core.store import UnitOfWork
+from mlops_core.warehouse import quoted, warehouse_sql
 from mlops_core.workspace import Workspace
 
 __all__ = ["advance", "count_logs", "progress_of"]
@@ -134,7 +134,7 @@ SELECT {VERSION}, date_trunc('day', {PREDICTED_AT}) AS day, max({PREDICTED_AT})
 FROM read_parquet($files)
 GROUP BY ALL
 """
-    with _warehouse_sql() as connection:
+    with warehouse_sql() as connection:
         rows = connection.execute(query, {"files": list(files)}).fetchall()
     return {(number, day.astimezone(UTC)): latest.astimezone(UTC) for number, day, latest in rows}
 
@@ -205,11 +205,11 @@ def _touched_by_early_outcomes(
 
 def _touched(predictions: Sequence[str], outcomes: Sequence[str]) -> dict[int, set[datetime]]:
     query = f"""
-SELECT DISTINCT {VERSION}, date_trunc('day', {PREDICTED_AT}) AS day
-FROM read_parquet($predictions)
-SEMI JOIN read_parquet($outcomes) USING ({PREDICTION_ID})
+SELECT DISTINCT p.{VERSION}, date_trunc('day', p.{PREDICTED_AT}) AS day
+FROM read_parquet($predictions) AS p
+SEMI JOIN read_parquet($outcomes) AS o USING ({PREDICTION_ID})
 """
-    with _warehouse_sql() as connection:
+    with warehouse_sql() as connection:
         rows = connection.execute(
             query, {"predictions": list(predictions), "outcomes": list(outcomes)}
         ).fetchall()
@@ -277,7 +277,7 @@ def _joined(
 ) -> list[pa.RecordBatch]:
     """Return the predictions of some days whose outcome is known, with the outcome known last."""
     days = sorted(days)
-    segments = "".join(f', p."{column}"' for column in model.segment_columns)
+    segments = "".join(f", p.{quoted(column)}" for column in model.segment_columns)
     query = f"""
 SELECT p.{PREDICTED_AT}, p.{PREDICTION}, o.{OUTCOME}{segments}
 FROM read_parquet($predictions) AS p
@@ -290,7 +290,7 @@ WHERE p.{VERSION} = $number
     AND p.{PREDICTED_AT} >= $start AND p.{PREDICTED_AT} < $end
     AND list_contains($days, date_trunc('day', p.{PREDICTED_AT}))
 """
-    with _warehouse_sql() as connection:
+    with warehouse_sql() as connection:
         table: pa.Table = connection.execute(
             query,
             {
@@ -303,9 +303,3 @@ WHERE p.{VERSION} = $number
             },
         ).to_arrow_table()
     return table.to_batches()
-
-
-def _warehouse_sql() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection

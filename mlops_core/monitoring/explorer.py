@@ -10,8 +10,8 @@ from sqlmodel import select
 from mlops_core.domain import ModelVersion, StoredSlice
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.domain.states import Level, Origin
-from mlops_core.monitoring.reading import read_reference, read_slices
 from mlops_core.monitoring.levels import judge
+from mlops_core.monitoring.reading import read_reference, read_slices
 from mlops_core.monitoring.watch import DRIFT_LIMITS
 from mlops_core.monitoring.windows import Window, windows_around
 from mlops_core.registry.columns import PREDICTION

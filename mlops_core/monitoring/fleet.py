@@ -62,8 +62,6 @@ def _drift(row: BoardRow) -> float | None:
 
 def _usage(board: Board) -> tuple[int, float | None]:
     now = sum(row.predictions for row in board.rows)
-    recent = [
-        sum(row.usage[-n] for row in board.rows if len(row.usage) >= n) for n in range(2, _RECENT + 2)
-    ]
+    recent = [sum(row.usage[-n] for row in board.rows if len(row.usage) >= n) for n in range(2, _RECENT + 2)]
     recent = [count for count in recent if count]
     return now, sum(recent) / len(recent) if recent else None

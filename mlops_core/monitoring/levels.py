@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-
 from typing import Protocol
 
 from mlops_core.domain.states import Level

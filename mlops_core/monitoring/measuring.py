@@ -150,9 +150,7 @@ def _latency_counts(
     return counts, grid
 
 
-def _usage(
-    workspace: Workspace, version: ModelVersion, windows: Sequence[Window], days: int
-) -> list[Found]:
+def _usage(workspace: Workspace, version: ModelVersion, windows: Sequence[Window], days: int) -> list[Found]:
     found = []
     for window in windows:
         span = timedelta(days=days)

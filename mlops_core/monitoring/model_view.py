@@ -7,7 +7,16 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from mlops_core.domain import Actor, Measurement, Metric, Model, ModelVersion, Monitor, ReferenceProfile, Snapshot
+from mlops_core.domain import (
+    Actor,
+    Measurement,
+    Metric,
+    Model,
+    ModelVersion,
+    Monitor,
+    ReferenceProfile,
+    Snapshot,
+)
 from mlops_core.domain.states import Level, MonitorKind
 from mlops_core.monitoring.board import BoardRow, read_board
 from mlops_core.monitoring.watch import Limit, monitors_of, thresholds_of

@@ -16,7 +16,7 @@ from mlops_core.registry.models import champions, list_models
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace
 
-__all__ = ["MONITORING", "RunSummary", "close_interrupted_runs", "last_run", "run_monitoring"]
+__all__ = ["MONITORING", "RunSummary", "close_interrupted_runs", "last_run", "recent_runs", "run_monitoring"]
 
 MONITORING = "monitoring"
 
@@ -74,6 +74,16 @@ def last_run(workspace: Workspace) -> JobRun | None:
             .order_by(col(JobRun.id).desc())
             .limit(1)
         ).first()
+
+
+def recent_runs(workspace: Workspace, *, limit: int = 20) -> list[JobRun]:
+    """Return the newest monitoring runs, whatever their state."""
+    with workspace.store.read() as session:
+        return list(
+            session.exec(
+                select(JobRun).where(JobRun.job == MONITORING).order_by(col(JobRun.id).desc()).limit(limit)
+            )
+        )
 
 
 def close_interrupted_runs(workspace: Workspace, actor: Actor) -> int:

@@ -135,9 +135,7 @@ def watch_version(unit: UnitOfWork, model: Model, version: ModelVersion) -> None
 def monitors_of(session: Session, version: ModelVersion) -> list[Monitor]:
     """Return the monitors of a version."""
     return list(
-        session.exec(
-            select(Monitor).where(Monitor.model_version_id == version.id).order_by(col(Monitor.id))
-        )
+        session.exec(select(Monitor).where(Monitor.model_version_id == version.id).order_by(col(Monitor.id)))
     )
 
 

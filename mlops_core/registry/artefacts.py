@@ -1,8 +1,13 @@
 """Model artefacts: stored once by content digest, in the skops format that unpickles nothing."""
 
 import hashlib
+import io
+import itertools
+import json
 import os
 import tempfile
+import zipfile
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +24,7 @@ __all__ = ["SKOPS", "Artefact", "load_estimator", "store_estimator"]
 
 SKOPS = "skops"
 _TRUSTED_MODULES = ("sklearn.", "numpy.", "scipy.")
+_SCHEMA = "schema.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Artefact:
 
 
 def store_estimator(workspace: Workspace, estimator: "BaseEstimator") -> Artefact:
-    """Store a fitted scikit-learn estimator; equal bytes are stored once.
+    """Store a fitted scikit-learn estimator; equal ones have equal bytes and are stored once.
 
     Raises
     ------
@@ -41,7 +47,7 @@ def store_estimator(workspace: Workspace, estimator: "BaseEstimator") -> Artefac
         The folder cannot be written.
     """
     try:
-        data = skops_io.dumps(estimator)
+        data = _normalised(skops_io.dumps(estimator))
     except Exception as error:
         raise InvalidInput(f"the estimator cannot be stored in the skops format: {error}") from error
     digest = hashlib.sha256(data).hexdigest()
@@ -80,14 +86,49 @@ def _path(workspace: Workspace, digest: str) -> Path:
     return workspace.artefact_root / digest[:2] / f"{digest}.skops"
 
 
+def _normalised(archive: bytes) -> bytes:
+    """Return a skops archive without what differs from one writing of the same estimator to the next.
+
+    skops names objects and files by their address in memory, and dates the files.
+    """
+    counting = itertools.count()
+    numbers: dict[object, int] = defaultdict(lambda: next(counting))
+
+    def renamed(node: object) -> object:
+        if isinstance(node, list):
+            return [renamed(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        result = {key: renamed(value) for key, value in node.items()}
+        if isinstance(node.get("__id__"), int):
+            result["__id__"] = numbers[node["__id__"]]
+        if isinstance(node.get("file"), str):
+            result["file"] = files.setdefault(node["file"], f"{len(files)}{Path(node['file']).suffix}")
+        return result
+
+    files: dict[str, str] = {}
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as before, zipfile.ZipFile(written, "w") as after:
+        schema = renamed(json.loads(before.read(_SCHEMA)))
+        for name, number in files.items():
+            after.writestr(zipfile.ZipInfo(number), before.read(name))
+        after.writestr(zipfile.ZipInfo(_SCHEMA), json.dumps(schema))
+    return written.getvalue()
+
+
 def _write_whole(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise StoreError(
-            f"the artefact cannot be written to {path.parent} ({error.strerror}): check free space and permissions"
+            f"the artefact cannot be written to {path.parent} ({error.strerror}): check free space and "
+            "permissions"
         ) from error

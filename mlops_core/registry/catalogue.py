@@ -95,8 +95,16 @@ def list_versions(workspace: Workspace) -> list[VersionLine]:
             .join(Snapshot, col(Snapshot.id) == col(ModelVersion.snapshot_id))
         ).all()
     lines = [
-        _line(version, model, snapshot, names, metrics[version.id], features.get(version.id, 0),
-              entered[version.id], version.id in champion_ids)
+        _line(
+            version,
+            model,
+            snapshot,
+            names,
+            metrics[version.id],
+            features.get(version.id, 0),
+            entered[version.id],
+            version.id in champion_ids,
+        )
         for version, model, snapshot in rows
     ]
     return sorted(lines, key=lambda line: (-line.entered_stage.timestamp(), line.model, -line.number))

@@ -6,11 +6,21 @@ from sqlmodel import Session, col, select
 
 from mlops_core.domain import Actor, Alias, Model, ModelVersion
 from mlops_core.domain.errors import Conflict, InvalidInput, NotFound
-from mlops_core.domain.states import ProblemType, Role
+from mlops_core.domain.states import ProblemType, Role, Stage
+from mlops_core.statistics import PERFORMANCE_STATISTICS
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace, require_role
 
-__all__ = ["CHAMPION", "MAKERS", "champion_of", "champions", "create_model", "find_model", "find_version", "list_models"]
+__all__ = [
+    "CHAMPION",
+    "MAKERS",
+    "champion_of",
+    "champions",
+    "create_model",
+    "find_model",
+    "find_version",
+    "list_models",
+]
 
 CHAMPION = "champion"
 MAKERS = (Role.DATA_SCIENTIST, Role.ML_ENGINEER, Role.LEAD)
@@ -54,9 +64,14 @@ def create_model(
     if latency_objective_ms <= 0 or cadence_hours <= 0:
         raise InvalidInput(f"model '{name}' needs a latency objective and a cadence above zero")
 
+    if primary_metric is not None:
+        _check_metric(name, primary_metric, problem_type)
+
     def work(unit: UnitOfWork) -> Model:
         if unit.session.exec(select(Model).where(Model.name == name)).first() is not None:
-            raise Conflict(f"there is already a model '{name}': register a version of it, or choose another name")
+            raise Conflict(
+                f"there is already a model '{name}': register a version of it, or choose another name"
+            )
         model = unit.add(
             Model(
                 name=name,
@@ -74,6 +89,15 @@ def create_model(
         return model
 
     return workspace.store.write(actor, work)
+
+
+def _check_metric(name: str, metric: str, problem_type: ProblemType) -> None:
+    fitting = [key for key, found in PERFORMANCE_STATISTICS.items() if problem_type in found.problem_types]
+    if metric not in fitting:
+        raise InvalidInput(
+            f"model '{name}' is a {problem_type} model and cannot be judged by '{metric}': choose "
+            f"{', '.join(fitting) or 'no metric'}"
+        )
 
 
 def list_models(session: Session) -> list[Model]:
@@ -123,7 +147,7 @@ def champion_of(session: Session, model: Model) -> ModelVersion:
         .limit(1)
     ).first()
     version = session.get(ModelVersion, alias.model_version_id) if alias else None
-    if version is None:
+    if version is None or version.stage != Stage.PRODUCTION:
         raise NotFound(f"model '{model.name}' has no champion: promote a version first")
     return version
 
@@ -133,5 +157,9 @@ def champions(session: Session) -> dict[int, ModelVersion]:
     newest: dict[int, int] = {}
     for alias in session.exec(select(Alias).where(Alias.name == CHAMPION).order_by(col(Alias.id))):
         newest[alias.model_id] = alias.model_version_id
-    versions = session.exec(select(ModelVersion).where(col(ModelVersion.id).in_(list(newest.values()))))
+    versions = session.exec(
+        select(ModelVersion).where(
+            col(ModelVersion.id).in_(list(newest.values())), ModelVersion.stage == Stage.PRODUCTION
+        )
+    )
     return {version.model_id: version for version in versions}

@@ -3,7 +3,7 @@
 from sqlmodel import Session
 
 from mlops_core.domain import Actor, Alias, Model, ModelVersion, StageChange
-from mlops_core.domain.errors import NotFound
+from mlops_core.domain.errors import Conflict, NotFound
 from mlops_core.domain.states import Stage
 from mlops_core.registry.models import CHAMPION, champion_of, find_model, find_version
 from mlops_core.registry.stages import check_transition
@@ -13,13 +13,17 @@ from mlops_core.workspace import Workspace
 __all__ = ["move_version", "promote_version"]
 
 
-def move_version(workspace: Workspace, actor: Actor, model_name: str, number: int, stage: Stage) -> ModelVersion:
-    """Move a version to another stage; use `promote_version` for production.
+def move_version(
+    workspace: Workspace, actor: Actor, model_name: str, number: int, stage: Stage
+) -> ModelVersion:
+    """Move a version to another stage; into production it goes by `promote_version` alone.
 
     Raises
     ------
     NotFound, Conflict, NotPermitted
     """
+    if stage == Stage.PRODUCTION:
+        raise Conflict(f"{model_name}:{number} cannot be moved into production: promote it")
 
     def work(unit: UnitOfWork) -> ModelVersion:
         model = find_model(unit.session, model_name)

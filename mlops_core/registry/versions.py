@@ -1,5 +1,6 @@
 """Register a model version with everything that it was made from."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,14 +28,23 @@ from mlops_core.registry.artefacts import Artefact, store_estimator
 from mlops_core.registry.columns import LATENCY, PREDICTED_AT, PREDICTION, latency_grid
 from mlops_core.registry.models import MAKERS, find_model
 from mlops_core.registry.source_control import CommitState
-from mlops_core.slices import SlicePlan, build_slices, encode_grids, encode_slice, grids_from_table
+from mlops_core.slices import (
+    ALL_ROWS,
+    Grids,
+    Slice,
+    SliceKey,
+    SlicePlan,
+    build_slices,
+    encode_grids,
+    encode_slice,
+    grids_from_table,
+    merge_slices,
+)
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace, require_role
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
-
-    from mlops_core.slices import Grids, Slice, SliceKey
 
 __all__ = ["NewVersion", "register_version"]
 
@@ -112,7 +122,7 @@ def register_version(workspace: Workspace, actor: Actor, model_name: str, new: N
     return workspace.store.write(actor, work)
 
 
-def _count_reference(model: Model, new: NewVersion) -> "tuple[Grids, dict[SliceKey, Slice]]":
+def _count_reference(model: Model, new: NewVersion) -> tuple[Grids, dict[SliceKey, Slice]]:
     needed = {PREDICTED_AT, PREDICTION, *new.columns, *model.segment_columns}
     missing = sorted(needed - set(new.reference.column_names))
     if missing:
@@ -130,7 +140,22 @@ def _count_reference(model: Model, new: NewVersion) -> "tuple[Grids, dict[SliceK
         grids={name: grid for name, grid in grids.items() if name != LATENCY},
         segment_columns=tuple(model.segment_columns),
     )
-    return grids, build_slices(new.reference.to_batches(), plan)
+    return grids, _by_day_and_by_segment(build_slices(new.reference.to_batches(), plan))
+
+
+def _by_day_and_by_segment(slices: dict[SliceKey, Slice]) -> dict[SliceKey, Slice]:
+    """Keep all rows day by day, whose spread tells what is normal, and each segment as a whole."""
+    first = min(key.start for key in slices)
+    segments: dict[str, list[Slice]] = defaultdict(list)
+    for key, counted in slices.items():
+        segments[key.segment].append(counted)
+    days = {key: counted for key, counted in slices.items() if key.segment == ALL_ROWS}
+    wholes = {
+        SliceKey(first, segment): merge_slices(parts)
+        for segment, parts in segments.items()
+        if segment != ALL_ROWS
+    }
+    return days | wholes
 
 
 def _add_version(unit: UnitOfWork, model: Model, new: NewVersion, artefact: Artefact) -> ModelVersion:
@@ -156,9 +181,7 @@ def _add_version(unit: UnitOfWork, model: Model, new: NewVersion, artefact: Arte
         )
     )
     unit.add(
-        StageChange(
-            model_version_id=version.id, stage=Stage.DEVELOPMENT, at=unit.now, actor_id=unit.actor.id
-        )
+        StageChange(model_version_id=version.id, stage=Stage.DEVELOPMENT, at=unit.now, actor_id=unit.actor.id)
     )
     for name, (value, rows) in new.metrics.items():
         unit.session.add(
@@ -170,7 +193,7 @@ def _add_version(unit: UnitOfWork, model: Model, new: NewVersion, artefact: Arte
 
 
 def _add_reference(
-    unit: UnitOfWork, version: ModelVersion, new: NewVersion, grids: "Grids", slices: "dict[SliceKey, Slice]"
+    unit: UnitOfWork, version: ModelVersion, new: NewVersion, grids: Grids, slices: dict[SliceKey, Slice]
 ) -> None:
     span = pc.min_max(new.reference[PREDICTED_AT]).as_py()
     unit.session.add(

@@ -16,6 +16,7 @@ __all__ = [
     "Numbers",
     "Period",
     "categories_of",
+    "cells_of",
     "column_of",
     "is_categorical",
     "is_numeric",

@@ -84,11 +84,11 @@ class NumericGrid:
         first_of_kind = np.append(True, ordered[1:] != ordered[:-1])
         if np.count_nonzero(first_of_kind) <= cells // 2:
             starts = ordered[first_of_kind]
-            ends = np.nextafter(starts, np.inf)
+            ends = _next(starts)
         else:
             starts = ordered[np.arange(cells) * len(ordered) // cells]
             spikes = starts[1:][starts[1:] == starts[:-1]]
-            ends = np.nextafter(np.append(spikes, ordered[-1]), np.inf)
+            ends = _next(np.append(spikes, ordered[-1]))
         return cls(np.unique(np.concatenate((starts, ends[np.isfinite(ends)]))))
 
     @classmethod
@@ -240,8 +240,13 @@ def grids_from_table(table: pa.Table, columns: Iterable[str], cells: int = 1000)
 
 
 def _closed(edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    edges[-1] = np.nextafter(edges[-1], np.inf)
+    edges[-1] = _next(edges[-1])
     return edges
+
+
+def _next(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):  # nothing follows the largest number but infinity
+        return np.nextafter(values, np.inf)
 
 
 def _frequent_first(array: pa.Array, name: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from mlops_core.slices.grid import Grid, Grids, NumericGrid
 from mlops_core.slices.grouping import GroupRegistry, Runs, SliceKey
 from mlops_core.slices.tallies import BlockRuns, CategoricalTally, NumericTally, Tally, grown
 
-__all__ = ["SlicePlan", "build_slices"]
+__all__ = ["SlicePlan", "build_slices", "check_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,10 @@ def build_slices(
         for future in counting:
             future.result()
     keys = registry.keys()
-    columns = {name: tally.counts(len(keys)) for name, tally in tallies.items()}
+    counted = rows[: len(keys)].tolist()
+    columns = {name: tally.counts(counted) for name, tally in tallies.items()}
     return {
-        key: Slice(int(rows[number]), {name: counts[number] for name, counts in columns.items()})
+        key: Slice(counted[number], {name: counts[number] for name, counts in columns.items()})
         for number, key in enumerate(keys)
     }
 

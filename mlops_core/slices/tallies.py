@@ -106,13 +106,14 @@ class NumericTally:
         np.minimum.at(self._minima, runs.run_groups, np.minimum.reduceat(moments.lowest, runs.starts))
         np.maximum.at(self._maxima, runs.run_groups, np.maximum.reduceat(moments.highest, runs.starts))
 
-    def counts(self, n_groups: int) -> list[NumericCounts]:
-        """Return the counts of each slice."""
+    def counts(self, rows: list[int]) -> list[NumericCounts]:
+        """Return the counts of each slice, given the rows of each."""
+        n_groups = len(rows)
         self._make_room(n_groups)
         moments = (self._sums, self._squares, self._minima, self._maxima)
         behind = self._grid.n_cells
         columns = zip(
-            self._cells[:n_groups].sum(axis=1).tolist(),
+            rows,
             *self._cells[:n_groups, behind:].T.tolist(),
             *(values[:n_groups].tolist() for values in moments),
             self._cells[:n_groups, :behind],
@@ -176,13 +177,14 @@ class CategoricalTally:
         for group, name, count in zip(found[0].tolist(), names, counts.tolist(), strict=True):
             self._unseen.setdefault(group, Counter())[name] += count
 
-    def counts(self, n_groups: int) -> list[CategoricalCounts]:
-        """Return the counts of each slice."""
+    def counts(self, rows: list[int]) -> list[CategoricalCounts]:
+        """Return the counts of each slice, given the rows of each."""
+        n_groups = len(rows)
         self._cells = grown(self._cells, n_groups)
         behind = len(self._known)
         nothing: dict[str, int] = {}
         columns = zip(
-            self._cells[:n_groups].sum(axis=1).tolist(),
+            rows,
             self._cells[:n_groups, behind].tolist(),
             self._cells[:n_groups, :behind],
             (self._unseen.get(group, nothing) for group in range(n_groups)),
@@ -195,13 +197,12 @@ Tally: TypeAlias = NumericTally | CategoricalTally
 
 
 def grown(matrix: NDArray[Number], rows: int, fill: float = 0) -> NDArray[Number]:
-    """Return the matrix with room for so many rows, new ones filled; a quarter is added to make growing rare.
-
-    The matrix itself grows, where the system can by remapping its pages instead of copying them.
-    """
+    """Return the matrix with room for so many rows, new ones filled; half is added to make growing rare."""
     before = len(matrix)
-    if rows > before:
-        matrix.resize((max(rows, before + before // 4), *matrix.shape[1:]), refcheck=False)
-        if fill:  # resizing fills with zeros
-            matrix[before:] = fill
-    return matrix
+    if rows <= before:
+        return matrix
+    larger = np.zeros((max(rows, before + before // 2), *matrix.shape[1:]), dtype=matrix.dtype)
+    larger[:before] = matrix
+    if fill:
+        larger[before:] = fill
+    return larger

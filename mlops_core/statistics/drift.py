@@ -145,7 +145,8 @@ def chi_squared_p_value(reference: Counts, current: Counts, grid: Grid) -> float
 def kolmogorov_smirnov_p_value(reference: Counts, current: Counts, grid: Grid) -> float:
     """Return the probability of at least this distance if both windows had one distribution.
 
-    Two-sided, asymptotic, with the correction of Stephens (1970) for few rows. nan when undefined.
+    Two-sided, asymptotic, with the correction of Stephens (1970) for few rows. The grid never sees more
+    than the distance of the rows, so the probability errs towards no drift. nan when undefined.
 
     Raises
     ------

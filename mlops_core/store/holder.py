@@ -8,9 +8,11 @@ import duckdb
 
 from mlops_core.domain.errors import StoreError, StoreForeign, StoreHeld
 
-__all__ = ["FileContents", "inspect_file"]
+__all__ = ["FileContents", "explain_refusal", "inspect_file"]
 
 _HOLDER = re.compile(r"PID (\d+)")
+_LOCKED = "Could not set lock"
+_DAMAGED = ("not a valid DuckDB", "version number", "Corrupt", "corrupted", "Could not read enough bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,9 @@ def inspect_file(path: Path) -> FileContents:
                 version = row[0] if row else None
     except duckdb.ConnectionException:
         # This very process has it open for writing; whoever opened it has inspected it before.
-        return FileContents(frozenset({"alembic_version"}), None)
+        return FileContents(frozenset(), None)
     except (duckdb.IOException, PermissionError) as error:
-        raise _explain(path, str(error)) from error
+        raise explain_refusal(path, str(error)) from error
     except duckdb.Error as error:
         raise StoreForeign(
             f"{path} cannot be read as a DuckDB database and was left untouched ({_first_line(error)}): "
@@ -58,8 +60,9 @@ def inspect_file(path: Path) -> FileContents:
     return FileContents(tables, version)
 
 
-def _explain(path: Path, message: str) -> StoreError:
-    if "lock" in message.lower():
+def explain_refusal(path: Path, message: str) -> StoreError:
+    """Return the error that says why DuckDB would not open a file."""
+    if _LOCKED in message:
         found = _HOLDER.search(message)
         process_id = int(found.group(1)) if found else None
         who = f"process {process_id}" if process_id else "another process"
@@ -68,12 +71,13 @@ def _explain(path: Path, message: str) -> StoreError:
             "or talk to it through its API",
             process_id,
         )
-    if "not a valid DuckDB" in message or "version number" in message or "corrupt" in message.lower():
+    reason = message.splitlines()[0]
+    if any(sign in message for sign in _DAMAGED):
         return StoreForeign(
-            f"{path} is not a DuckDB database that this release can read, and was left untouched: "
-            f"choose another workspace with --workspace ({message.splitlines()[0]})"
+            f"{path} is damaged or not a DuckDB database of this release, and was left untouched ({reason}): "
+            "restore it from a backup, or choose another workspace with --workspace"
         )
-    return StoreError(f"{path} cannot be opened: {message.splitlines()[0]}")
+    return StoreError(f"{path} cannot be opened: {reason}")
 
 
 def _first_line(error: Exception) -> str:

@@ -7,13 +7,17 @@ from alembic.config import Config
 from alembic.ddl.impl import DefaultImpl
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, MetaData, Table, func, inspect, select
+from sqlalchemy.schema import DropTable
 
-from mlops_core.domain.errors import StoreForeign, StoreTooNew
+from mlops_core.domain.errors import NoWorkspace, StoreForeign, StoreTooNew
 
 __all__ = ["check_schema_version", "current_version", "head_version", "take_down", "upgrade"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_ALEMBIC = "alembic_version"
+_OURS = "store_revision"
+_ONE_AT_A_TIME = 0x626967626F617264  # "bigboard": the PostgreSQL lock under which a process migrates
 
 
 class DuckDBImpl(DefaultImpl):
@@ -33,7 +37,8 @@ def alembic_config() -> Config:
 def head_version() -> str:
     """Return the schema version that this release reads and writes."""
     head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    assert head is not None, "the package ships at least one migration"
+    if head is None:
+        raise RuntimeError(f"{_MIGRATIONS} holds no migration: install Bigboard again")
     return head
 
 
@@ -48,17 +53,17 @@ def check_schema_version(version: str | None, tables: frozenset[str], where: str
     Raises
     ------
     StoreForeign
-        It has tables but no schema version.
+        It has tables, but not ours.
     StoreTooNew
         Its schema version is unknown to this release.
     """
-    if version is None:
-        if tables - {"alembic_version"}:
-            raise StoreForeign(
-                f"{where} holds tables of something else ({', '.join(sorted(tables)[:3])}, …) and was left "
-                "untouched: choose another database"
-            )
+    if version is None and not tables - {_ALEMBIC}:
         return
+    if version is None or _OURS not in tables:
+        raise StoreForeign(
+            f"{where} holds tables of something else ({', '.join(sorted(tables)[:3])}, …) and was left "
+            "untouched: choose another database"
+        )
     known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
     if version not in known:
         raise StoreTooNew(
@@ -67,13 +72,27 @@ def check_schema_version(version: str | None, tables: frozenset[str], where: str
         )
 
 
-def upgrade(engine: Engine, where: str) -> None:
-    """Run the migrations that the store lacks, in one transaction."""
+def upgrade(engine: Engine, where: str, *, create: bool) -> None:
+    """Run the migrations that the store lacks, in one transaction.
+
+    Raises
+    ------
+    NoWorkspace
+        The database is empty and `create` is False; it stays empty.
+    StoreForeign, StoreTooNew
+        As in `check_schema_version`.
+    """
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
         version = current_version(connection)
         check_schema_version(version, frozenset(inspect(connection).get_table_names()), where)
         if version == head_version():
             return
+        if version is None and not create:
+            raise NoWorkspace(
+                f"{where} is empty: `bigboard demo` builds a workspace with real purchases in it"
+            )
         config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -87,3 +106,4 @@ def take_down(engine: Engine) -> None:
         config = alembic_config()
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
+        connection.execute(DropTable(Table(_ALEMBIC, MetaData())))

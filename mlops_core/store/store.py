@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event, text, update
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, create_engine, select
 
 from mlops_core.clock import Clock, SystemClock
 from mlops_core.domain import StoreRevision
 from mlops_core.domain.actors import Actor
 from mlops_core.domain.errors import NoWorkspace, StoreBusy, StoreError
-from mlops_core.store.holder import inspect_file
+from mlops_core.store.holder import explain_refusal, inspect_file
 from mlops_core.store.migrate import check_schema_version, current_version, take_down, upgrade
 from mlops_core.store.unit_of_work import UnitOfWork
 
@@ -23,6 +23,7 @@ __all__ = ["Store", "open_store", "ping", "reset_store", "store_schema_version"]
 
 T = TypeVar("T")
 
+_FILE = "duckdb:///"
 _ATTEMPTS = 12
 _FIRST_PAUSE = 0.002
 _POSTGRES_RETRY = {"40001", "40P01"}
@@ -113,16 +114,21 @@ def open_store(url: str, *, clock: Clock | None = None, create: bool = False) ->
     NoWorkspace, StoreHeld, StoreForeign, StoreTooNew, StoreError
         See `mlops_core.domain.errors`; a store that is refused is left untouched.
     """
-    path = Path(url.removeprefix("duckdb:///")) if url.startswith("duckdb:///") else None
+    path = Path(url.removeprefix(_FILE)) if url.startswith(_FILE) else None
     if path is not None:
         _check_file(path, create=create)
     engine = _engine(url)
     where = str(path) if path else engine.url.render_as_string(hide_password=True)
     try:
-        upgrade(engine, where)
-    except OperationalError as error:
+        upgrade(engine, where, create=create)
+    except DBAPIError as error:
         engine.dispose()
-        raise StoreError(f"{where} cannot be opened: {str(error.orig).splitlines()[0]}") from error
+        reason = str(error.orig)
+        raise (
+            explain_refusal(path, reason)
+            if path
+            else StoreError(f"{where} cannot be opened: {reason.splitlines()[0]}")
+        ) from error
     except Exception:
         engine.dispose()
         raise
@@ -143,8 +149,7 @@ def _next_revision(session: Session) -> int:
 def _check_file(path: Path, *, create: bool) -> None:
     if path.exists():
         contents = inspect_file(path)
-        if contents.schema_version is not None or "alembic_version" not in contents.tables:
-            check_schema_version(contents.schema_version, contents.tables, str(path))
+        check_schema_version(contents.schema_version, contents.tables, str(path))
         return
     if not create:
         raise NoWorkspace(

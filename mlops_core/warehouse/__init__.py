@@ -1,6 +1,7 @@
 """The large data of a workspace: Delta tables, versions, snapshots."""
 
 from mlops_core.warehouse.schema import describe
+from mlops_core.warehouse.sql import quoted, warehouse_sql
 from mlops_core.warehouse.warehouse import TableState, Warehouse
 
-__all__ = ["TableState", "Warehouse", "describe"]
+__all__ = ["TableState", "Warehouse", "describe", "quoted", "warehouse_sql"]

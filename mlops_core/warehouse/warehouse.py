@@ -2,18 +2,27 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from mlops_core.domain.errors import InvalidInput, NotFound, WarehouseError
-from mlops_core.warehouse.schema import canonical, check_fits
+from mlops_core.warehouse.schema import canonical, check_can_begin, check_fits
 
 __all__ = ["TableState", "Warehouse"]
+
+_ATTEMPTS = 20
+_UNUSABLE = frozenset("[]^|\\*?%")  # Delta's library aborts on some, DuckDB takes others for a pattern
+# Delta drops the log of versions that are older than 30 days, and with it every snapshot of them.
+_FOR_GOOD = {"delta.enableExpiredLogCleanup": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +43,30 @@ class TableState:
 
 
 class Warehouse:
-    """The large, append-only data of a workspace, as Delta tables named like `predictions/churn-risk`."""
+    """The large, append-only data of a workspace, as Delta tables named like `predictions/churn-risk`.
+
+    Raises
+    ------
+    InvalidInput
+        The path of the folder holds a character that Delta Lake or DuckDB cannot deal with.
+    """
 
     def __init__(self, root: Path) -> None:
+        strange = sorted(_UNUSABLE & set(str(root.absolute())))
+        if strange:
+            raise InvalidInput(
+                f"no tables can be kept in {root.absolute()}, because its path holds {' '.join(strange)}: "
+                "choose another folder"
+            )
         self.root = root
+        self._creating = threading.Lock()
 
     def exists(self, table: str) -> bool:
         """Return whether the table has been written."""
         return DeltaTable.is_deltatable(self._uri(table))
 
     def append(self, table: str, rows: pa.Table, *, actor: str) -> int:
-        """Append a batch, making the table if need be, and return the new table version.
+        """Append a batch, making the table if need be, and return the version that holds it.
 
         Raises
         ------
@@ -59,16 +81,18 @@ class Warehouse:
         """Replace the rows of a table of the same schema; older versions stay readable."""
         return self._write(table, rows, "overwrite", actor)
 
-    def read(self, table: str, *, version: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(
+        self, table: str, *, version: int | None = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
         """Return the rows of a table, now or as of a version."""
-        result: pa.Table = self._open(table, version).to_pyarrow_table(
-            columns=list(columns) if columns is not None else None
-        )
+        opened = self._open(table, version)
+        with _reading(table):
+            result: pa.Table = opened.to_pyarrow_table(columns=list(columns) if columns is not None else None)
         return result
 
     def files(self, table: str, *, version: int | None = None) -> list[str]:
         """Return the Parquet files of a table, for DuckDB's `read_parquet`."""
-        return self._open(table, version).file_uris()
+        return _paths(self._open(table, version))
 
     def files_since(self, table: str, version: int) -> tuple[int, list[str]]:
         """Return the current version, and the files that the table has gained since `version`.
@@ -76,12 +100,12 @@ class Warehouse:
         `version` -1 means from the beginning. Files that have gone since are not listed.
         """
         current = self._open(table)
-        now = current.file_uris()
+        now = _paths(current)
         if version < 0:
             return current.version(), now
         if current.version() == version:
             return version, []
-        before = set(self._open(table, version).file_uris())
+        before = set(_paths(self._open(table, version)))
         return current.version(), [file for file in now if file not in before]
 
     def version(self, table: str) -> int:
@@ -92,7 +116,8 @@ class Warehouse:
         """Return what identifies a table's bytes as of a version."""
         opened = self._open(table, version)
         schema = pa.schema(opened.schema().to_arrow())
-        files = sorted(_sha256(Path(uri.removeprefix("file://"))) for uri in opened.file_uris())
+        with _reading(table):
+            files = sorted(_sha256(Path(path)) for path in _paths(opened))
         text = json.dumps([[field.name, str(field.type)] for field in schema] + files)
         return TableState(
             table=table,
@@ -102,38 +127,65 @@ class Warehouse:
             digest=hashlib.sha256(text.encode()).hexdigest(),
         )
 
-    def _write(self, table: str, rows: pa.Table, mode: str, actor: str) -> int:
-        if not rows.num_columns:
-            raise InvalidInput(f"the batch for table '{table}' has no columns")
-        rows = canonical(rows)
-        if self.exists(table):
-            schema = pa.schema(self._open(table).schema().to_arrow())
-            check_fits(rows.schema, schema, table)
-            rows = rows.select(schema.names).cast(schema)
+    def _write(self, table: str, rows: pa.Table, mode: Literal["append", "overwrite"], actor: str) -> int:
+        rows = canonical(rows, table)
+        properties = CommitProperties(custom_metadata={"actor": actor})
         try:
-            write_deltalake(
-                self._uri(table),
-                rows,
-                mode="append" if mode == "append" else "overwrite",
-                commit_properties=CommitProperties(custom_metadata={"actor": actor}),
-            )
+            for _ in range(_ATTEMPTS):
+                try:
+                    return self._commit(table, rows, mode, properties)
+                except CommitFailedError as error:  # somebody else made or changed the table meanwhile
+                    collision = error
         except (DeltaError, OSError) as error:
             raise WarehouseError(
                 f"table '{table}' under {self.root} cannot be written ({_reason(error)}): check free space "
                 "and permissions, then run again"
             ) from error
-        return self.version(table)
+        raise WarehouseError(
+            f"writers of table '{table}' collided {_ATTEMPTS} times in a row: try again"
+        ) from collision
+
+    def _commit(
+        self, table: str, rows: pa.Table, mode: Literal["append", "overwrite"], properties: CommitProperties
+    ) -> int:
+        with self._creating:
+            if not self.exists(table):
+                check_can_begin(rows.schema, table)
+                write_deltalake(self._uri(table), rows, configuration=_FOR_GOOD, commit_properties=properties)
+                return self.version(table)
+        opened = self._open(table)
+        schema = pa.schema(opened.schema().to_arrow())
+        check_fits(rows.schema, schema, table)
+        rows = rows.select(schema.names).cast(schema)
+        write_deltalake(opened, rows, mode=mode, commit_properties=properties)
+        return opened.version()
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable:
         try:
-            return DeltaTable(self._uri(table), version=version)
+            with _reading(table):
+                return DeltaTable(self._uri(table), version=version)
         except TableNotFoundError as error:
             raise NotFound(f"the warehouse has no table '{table}'") from error
-        except DeltaError as error:
-            raise WarehouseError(f"table '{table}' cannot be read: {_reason(error)}") from error
 
     def _uri(self, table: str) -> str:
-        return str(self.root / table)
+        return (self.root.absolute() / table).as_uri()
+
+
+@contextmanager
+def _reading(table: str) -> Iterator[None]:
+    try:
+        yield
+    except TableNotFoundError:
+        raise
+    except (DeltaError, OSError, pa.ArrowException) as error:
+        raise WarehouseError(
+            f"table '{table}' cannot be read ({_reason(error)}): restore it from a backup"
+        ) from error
+
+
+def _paths(opened: DeltaTable) -> list[str]:
+    """Return the local paths of a table's data files, which Delta gives as parts of a URI."""
+    return [unquote(uri.removeprefix("file://")) for uri in opened.file_uris()]
 
 
 def _sha256(path: Path) -> str:
