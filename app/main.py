@@ -5,9 +5,10 @@ import streamlit as st
 from app import session
 from app.components.header import draw_header
 from app.navigation import pages
+from mlops_core.console_root import console_root
 from mlops_core.domain.errors import BigboardError
 
-st.set_page_config(page_title="Bigboard", page_icon=":material/dashboard:", layout="wide")
+st.set_page_config(page_title="Bigboard", page_icon=str(console_root() / "app" / "favicon.svg"), layout="wide")
 
 try:
     session.workspace()

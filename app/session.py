@@ -6,7 +6,7 @@ from mlops_core.domain import Actor
 from mlops_core.settings import Settings
 from mlops_core.workspace import SYSTEM, Workspace, actors, open_workspace
 
-__all__ = ["ACTOR", "current_actor", "people", "use", "workspace"]
+__all__ = ["ACTOR", "current_actor", "look_as", "people", "use", "workspace"]
 
 ACTOR = "actor"
 _served: list[Workspace] = []
@@ -37,6 +37,15 @@ def people() -> list[Actor]:
 
 
 def current_actor() -> Actor:
-    """Return who is looking: who was chosen in the header or named by the URL, else the first one."""
+    """Return who is looking: who was chosen in the header, else whom `?actor=` names, else the first one.
+
+    The choice is not written to the URL: a link that is passed on must not make its reader act as another.
+    """
     known = {actor.name: actor for actor in people()}
-    return known.get(st.session_state.get(ACTOR, "")) or next(iter(known.values()))
+    chosen = st.session_state.get(ACTOR) or st.query_params.get(ACTOR, "")
+    return known.get(chosen) or next(iter(known.values()))
+
+
+def look_as(actor: Actor) -> None:
+    """Remember for this session who is looking."""
+    st.session_state[ACTOR] = actor.name

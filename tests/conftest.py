@@ -1,4 +1,4 @@
-"""What every test may ask for: a real PostgreSQL server and a real browser.
+"""What every test may ask for: a real PostgreSQL server, a real browser, and a finished demo workspace.
 
 On a user's machine a test skips, with the reason, when the program is missing; in CI it fails.
 """
@@ -15,7 +15,10 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
+from tests.demo_workspace import built_demo, demo, demo_facts, demo_workspace, served_console
 from tests.postgres_server import create_database, drop_database, find_postgres, running_server
+
+__all__ = ["built_demo", "demo", "demo_facts", "demo_workspace", "served_console"]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

@@ -32,34 +32,22 @@ def draw_header() -> None:
         banner = _banner()
         if banner:
             st.caption(banner, width="content", help=f"Now is {exact(session.workspace().clock.now())}")
-        st.selectbox(
+        names = list(people)
+        chosen = st.selectbox(
             "Who is looking",
-            list(people),
+            names,
             format_func=lambda name: f"{people[name].full_name} · {people[name].role.replace('_', ' ')}",
-            index=_asked_for(list(people)),
-            key=session.ACTOR,
+            index=names.index(session.current_actor().name),
+            key="actor_choice",
             label_visibility="collapsed",
             width=250,
-            on_change=_remember_to_go_home,
         )
-    if st.session_state.pop("go_home", False):
-        home = HOME[Role(session.current_actor().role)]
-        st.switch_page(pages()[home])
-
-
-def _asked_for(names: list[str]) -> int:
-    """Return the place of the actor that `?actor=` names, else 0.
-
-    The choice is not bound to the URL: a link that is passed on must not make its reader act as another.
-    """
-    asked = st.query_params.get(session.ACTOR, "")
-    return names.index(asked) if asked in names else 0
+    if chosen != session.current_actor().name:
+        # Streamlit forgets the box's own value when the page is switched: the session keeps it.
+        session.look_as(people[chosen])
+        st.switch_page(pages()[HOME[Role(people[chosen].role)]])
 
 
 def _banner() -> str:
     demo = setting(session.workspace(), "demo")
     return str(demo["banner"]) if demo and "banner" in demo else ""
-
-
-def _remember_to_go_home() -> None:
-    st.session_state["go_home"] = True

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
 from sqlmodel import Session, col, select
 
 from mlops_core.domain import Actor, Entity, Feature, FeatureInput, FeatureTable
@@ -13,12 +14,16 @@ from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace, require_role
 
 __all__ = [
+    "AS_OF",
     "NewFeature",
     "create_entity",
     "create_feature_table",
     "find_feature_table",
     "find_features",
 ]
+
+AS_OF = "as_of"
+"""The column of every feature table that says at what time its values were known."""
 
 _AUTHORS = (Role.DATA_SCIENTIST, Role.ML_ENGINEER, Role.LEAD)
 
@@ -29,6 +34,8 @@ class NewFeature:
 
     Attributes
     ----------
+    dtype
+        Arrow type of its column by name, such as `int64`, `float64`, `string` or `bool`.
     sources
         Source columns as `table.column`; for a `prediction` feature none.
     model
@@ -79,20 +86,24 @@ def create_feature_table(
     Raises
     ------
     InvalidInput
-        A feature's lineage is missing or does not fit its kind.
+        A name cannot be used or occurs twice, a feature's lineage is missing or does not fit its kind,
+        or there is no such type.
     Conflict
         The table or one of the feature names is taken.
     NotFound, NotPermitted
     """
     require_role(actor, "create a feature table", *_AUTHORS)
+    _check_names(name, [feature.name for feature in features])
     for feature in features:
-        _check_lineage(feature)
+        _check_feature(feature)
 
     def work(unit: UnitOfWork) -> FeatureTable:
         owner_entity = unit.session.exec(select(Entity).where(Entity.name == entity)).first()
         if owner_entity is None:
             raise NotFound(f"there is no entity '{entity}': create it first")
         _check_names_free(unit.session, name, features)
+        if owner_entity.key_column in {feature.name for feature in features}:
+            raise InvalidInput(f"'{owner_entity.key_column}' is the key of entity '{entity}', and no feature")
         table = unit.add(
             FeatureTable(
                 name=name,
@@ -153,7 +164,26 @@ def find_features(session: Session, names: Sequence[str]) -> list[tuple[Feature,
     return [found[name] for name in names]
 
 
-def _check_lineage(feature: NewFeature) -> None:
+def _check_names(table: str, features: Sequence[str]) -> None:
+    for name in (table, *features):
+        if not name.isidentifier() or name == AS_OF:
+            raise InvalidInput(
+                f"'{name}' cannot name a feature table or a feature: use letters, digits and underscores, "
+                f"and not {AS_OF}"
+            )
+    twice = sorted({name for name in features if features.count(name) > 1})
+    if twice:
+        raise InvalidInput(f"feature table '{table}' declares '{twice[0]}' twice: nothing was created")
+
+
+def _check_feature(feature: NewFeature) -> None:
+    try:
+        pa.type_for_alias(feature.dtype)
+    except ValueError as error:
+        raise InvalidInput(
+            f"feature '{feature.name}' has type '{feature.dtype}', which Arrow does not know: "
+            "give int64, float64, string or bool"
+        ) from error
     if feature.kind == FeatureKind.PREDICTION and not feature.model:
         raise InvalidInput(f"feature '{feature.name}' is a prediction: name the model it comes from")
     if feature.kind != FeatureKind.PREDICTION and not feature.sources:

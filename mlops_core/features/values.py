@@ -6,20 +6,18 @@ from datetime import datetime
 import pyarrow as pa
 from sqlmodel import select
 
-from mlops_core.domain import Actor, Snapshot
+from mlops_core.domain import Actor, Feature, Snapshot
 from mlops_core.domain.errors import InvalidInput
-from mlops_core.features.catalogue import find_feature_table, find_features
+from mlops_core.features.catalogue import AS_OF, find_feature_table, find_features
 from mlops_core.store import UnitOfWork
-from mlops_core.warehouse import describe, quoted, warehouse_sql
+from mlops_core.warehouse import canonical, check_fits, describe, quoted, warehouse_sql
 from mlops_core.workspace import Workspace
 
-__all__ = ["AS_OF", "read_features", "store_training_data", "take_snapshot", "write_features"]
-
-AS_OF = "as_of"
+__all__ = ["read_features", "store_training_data", "take_snapshot", "write_features"]
 
 
 def write_features(workspace: Workspace, actor: Actor, table_name: str, rows: pa.Table) -> int:
-    """Append rows to a feature table and return the new table version.
+    """Append rows to a feature table and return the table version that holds them.
 
     Parameters
     ----------
@@ -29,9 +27,9 @@ def write_features(workspace: Workspace, actor: Actor, table_name: str, rows: pa
     Raises
     ------
     SchemaMismatch
-        The batch does not fit; nothing was stored.
+        A column is of another type than the table or the declaration says; nothing was stored.
     InvalidInput
-        The batch lacks the key, the time or a declared feature.
+        The batch lacks the key, the time or a declared feature, or a row has no key or no time.
     NotFound
     """
     with workspace.store.read() as session:
@@ -44,6 +42,7 @@ def write_features(workspace: Workspace, actor: Actor, table_name: str, rows: pa
             f"the batch for feature table '{table.name}' lacks {missing} and has {extra} too much: "
             "nothing was stored"
         )
+    _check_declared(table.name, entity.key_column, features, rows)
     version = workspace.warehouse.append(_location(table.name), rows, actor=actor.name)
 
     def work(unit: UnitOfWork) -> None:
@@ -129,6 +128,18 @@ def take_snapshot(workspace: Workspace, actor: Actor, table: str, *, version: in
         return snapshot
 
     return workspace.store.write(actor, work)
+
+
+def _check_declared(table: str, key: str, features: Sequence[Feature], rows: pa.Table) -> None:
+    for column in (key, AS_OF):
+        if rows[column].null_count:
+            raise InvalidInput(
+                f"the batch for feature table '{table}' has rows without {column}: nothing was stored"
+            )
+    declared = {feature.name: pa.type_for_alias(feature.dtype) for feature in features}
+    declared |= {key: rows.schema.field(key).type, AS_OF: pa.timestamp("us", tz="UTC")}
+    expected = canonical(pa.schema(declared).empty_table(), table)
+    check_fits(canonical(rows, table).schema, expected.schema, table)
 
 
 def _location(table: str) -> str:

@@ -132,6 +132,12 @@ def _count_reference(model: Model, new: NewVersion) -> tuple[Grids, dict[SliceKe
         )
     if not new.reference.num_rows:
         raise InvalidInput(f"the reference of model '{model.name}' has no rows")
+    kind = new.reference.schema.field(PREDICTED_AT).type
+    if not pa.types.is_timestamp(kind) or kind.tz is None:
+        raise InvalidInput(
+            f"column '{PREDICTED_AT}' of the reference of model '{model.name}' holds {kind}: give times with "
+            "a time zone"
+        )
     watched = list(dict.fromkeys([*new.columns, *model.segment_columns, PREDICTION]))
     grids = {**grids_from_table(new.reference, watched), LATENCY: latency_grid()}
     plan = SlicePlan(

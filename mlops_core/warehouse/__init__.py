@@ -1,7 +1,15 @@
 """The large data of a workspace: Delta tables, versions, snapshots."""
 
-from mlops_core.warehouse.schema import describe
+from mlops_core.warehouse.schema import canonical, check_fits, describe
 from mlops_core.warehouse.sql import quoted, warehouse_sql
 from mlops_core.warehouse.warehouse import TableState, Warehouse
 
-__all__ = ["TableState", "Warehouse", "describe", "quoted", "warehouse_sql"]
+__all__ = [
+    "TableState",
+    "Warehouse",
+    "canonical",
+    "check_fits",
+    "describe",
+    "quoted",
+    "warehouse_sql",
+]

@@ -8,9 +8,18 @@ from mlops_core.domain.errors import Conflict, NotPermitted
 from mlops_core.domain.states import Role, Stage
 from mlops_core.registry import move_version, promote_version
 from mlops_core.registry.stages import TRANSITIONS, check_transition
-from tests.factories import new_model, new_version, person, system
+from tests.factories import new_model, new_version, person, system, workspace_in
 
 EVERY_PAIR = list(itertools.product(Stage, Stage))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One workspace with one version, which each test puts where it needs it."""
+    workspace = workspace_in(tmp_path_factory.mktemp("stages"))
+    version = new_version(workspace, new_model(workspace), rows=60).version
+    yield workspace, version, {role: person(workspace, role) for role in Role}
+    workspace.close()
 
 
 def go(workspace, actor, model, number, stage):
@@ -26,7 +35,8 @@ def version(workspace):
 
 
 @pytest.mark.parametrize(("origin", "wanted"), EVERY_PAIR, ids=lambda stage: str(stage))
-def test_a_version_goes_where_the_table_says_and_by_whom_it_says(workspace, version, origin, wanted):
+def test_a_version_goes_where_the_table_says_and_by_whom_it_says(shared, origin, wanted):
+    workspace, version, people = shared
     allowed = TRANSITIONS.get((origin, wanted))
 
     def put_back(unit):
@@ -36,8 +46,7 @@ def test_a_version_goes_where_the_table_says_and_by_whom_it_says(workspace, vers
         with workspace.store.read() as session:
             return session.get(ModelVersion, version.id).stage
 
-    for role in Role:
-        actor = person(workspace, role)
+    for role, actor in people.items():
         workspace.store.bookkeep(system(workspace), put_back)
         if allowed is None:
             with pytest.raises(Conflict):
@@ -79,7 +88,7 @@ def test_a_rejected_version_is_final(workspace):
 
 
 def test_a_conflict_lists_what_is_possible(workspace):
-    with pytest.raises(Conflict, match="in stage 'approved' .* possible: scheduled, production, rejected"):
+    with pytest.raises(Conflict, match=r"in stage 'approved' .* possible: scheduled, production, rejected"):
         check_transition(system(workspace), "m:1", Stage.APPROVED, Stage.CANDIDATE)
 
 

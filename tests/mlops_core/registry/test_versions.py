@@ -204,7 +204,7 @@ def test_outside_a_repository_there_is_no_commit(tmp_path):
     assert commit_state(tmp_path / "none") == CommitState("", dirty=False)
 
 
-def test_a_reference_without_an_own_timezone_is_taken_as_utc_or_refused(workspace, scientist, new):
+def test_a_reference_whose_times_have_no_zone_is_refused(workspace, scientist, new):
     naive = new.reference.to_pandas().assign(
         predicted_at=lambda frame: frame["predicted_at"].dt.tz_localize(None)
     )

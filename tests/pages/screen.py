@@ -1,0 +1,75 @@
+"""Run the console in this process and read what is on the screen, by keys and structure, not by wording."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from streamlit.testing.v1 import AppTest
+
+from mlops_core.console_root import console_root
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from streamlit.testing.v1.element_tree import Selectbox
+
+__all__ = ["PAGES", "bars", "headline", "instructions", "numbers", "open_page", "parts", "table", "table_with", "who"]
+
+PAGES = sorted(file.stem for file in (console_root() / "pages").glob("*.py"))
+_HOME = "board"
+_NUMBER = re.compile(r"(?<![\w.])[-+−]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])[-+−]?\d+(?:\.\d+)?")
+
+
+def open_page(name: str = _HOME, /, *, theme: str = "light", **query: str) -> AppTest:
+    """Open a page as a pasted link does, with query parameters, and run it once."""
+    screen = AppTest.from_file(console_root() / "app" / "main.py", default_timeout=60)
+    screen.query_params.update(query)
+    screen.context["theme"] = theme
+    if name != _HOME:
+        screen.switch_page(f"../pages/{name}.py")
+    screen.run()
+    assert not screen.exception, screen.exception[0].value
+    return screen
+
+
+def who(screen: AppTest) -> Selectbox[str]:
+    """The box in the header that says who is looking."""
+    return screen.get_by_key("bigboard_header").selectbox[0]
+
+
+def headline(screen: AppTest) -> str:
+    """The first line of sight."""
+    return next(text for text in (one.value for one in screen.markdown) if text.startswith("###"))
+
+
+def numbers(text: str) -> list[float]:
+    """The numbers in a text: `1,234` is one, the 1 in `v1` is none."""
+    found = _NUMBER.findall(text)
+    return [float(one.replace(",", "").replace("−", "-").replace("+", "")) for one in found]
+
+
+def parts(screen: AppTest) -> str:
+    """All Markdown of the page."""
+    return "\n".join(one.value for one in screen.markdown)
+
+
+def table(screen: AppTest, key: str) -> pd.DataFrame:
+    """The table with a key."""
+    return screen.dataframe(key=key).value
+
+
+def table_with(screen: AppTest, column: str) -> pd.DataFrame:
+    """The table that has a column; those that open nothing have no key."""
+    return next(one.value for one in screen.dataframe if column in one.value.columns)
+
+
+def instructions(screen: AppTest) -> list[str]:
+    """What the page tells somebody who finds it empty."""
+    return [one.value for one in screen.info]
+
+
+def bars(screen: AppTest) -> list[Any]:
+    """The bar traces of the charts, as Plotly gets them."""
+    charts = [json.loads(one.proto.spec) for one in screen.get("plotly_chart")]
+    return [trace for chart in charts for trace in chart["data"] if trace["type"] == "bar"]
