@@ -2,34 +2,43 @@
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from app import session
 from mlops_core.workspace import Workspace
 
 __all__ = ["until_changed"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
-_KEPT = 128
+_KEPT = 256
 
 
 def until_changed(read: Callable[..., T]) -> Callable[..., T]:
     """Wrap a core query `read(workspace, …)` as `read(…)` that asks the store only when it has changed.
 
-    Arguments must be hashable, and the result is shared between viewers: it must not be altered.
+    Arguments must be hashable, and the result is shared between viewers: it must not be altered. What was
+    read outlives the page's script, which Streamlit executes anew each time.
     """
-
-    @lru_cache(maxsize=_KEPT)
-    def kept(workspace: Workspace, revision: int, minute: int, arguments: object, named: object) -> T:
-        assert isinstance(arguments, tuple)
-        assert isinstance(named, tuple)
-        return read(workspace, *arguments, **dict(named))
 
     @wraps(read)
     def ask(*arguments: object, **named: object) -> T:
         workspace = session.workspace()
         minute = int(workspace.clock.now().timestamp() // 60)
-        return kept(workspace, workspace.store.revision(), minute, arguments, tuple(sorted(named.items())))
+        kept: T = _read(
+            read, workspace, workspace.store.revision(), minute, arguments, tuple(sorted(named.items()))
+        )
+        return kept
 
     return ask
+
+
+@lru_cache(maxsize=_KEPT)
+def _read(
+    read: Callable[..., Any],
+    workspace: Workspace,
+    revision: int,
+    minute: int,
+    arguments: tuple[object, ...],
+    named: tuple[tuple[str, object], ...],
+) -> Any:
+    return read(workspace, *arguments, **dict(named))

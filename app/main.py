@@ -8,7 +8,9 @@ from app.navigation import pages
 from mlops_core.console_root import console_root
 from mlops_core.domain.errors import BigboardError
 
-st.set_page_config(page_title="Bigboard", page_icon=str(console_root() / "app" / "favicon.svg"), layout="wide")
+st.set_page_config(
+    page_title="Bigboard", page_icon=str(console_root() / "app" / "favicon.svg"), layout="wide"
+)
 
 try:
     session.workspace()

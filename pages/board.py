@@ -1,4 +1,4 @@
-"""Board (director): is anything on fire, and how is the fleet doing?"""
+"""Board (director): whether anything is on fire, and how the fleet does."""
 
 import pandas as pd
 import streamlit as st

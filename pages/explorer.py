@@ -1,4 +1,4 @@
-"""Explorer: why did this drift? Two windows, one chart, the columns ranked by how far they moved."""
+"""Explorer: why a model drifted, in two windows, one chart, the columns ranked by how far they moved."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -130,7 +130,7 @@ def _drift_panel(drift: list[Series], colors: Palette) -> Panel:
     title = (
         f"{outside} of {len(drift)} columns outside the range, {worst.column} furthest"
         if outside
-        else f"All {len(drift)} columns near their reference, {worst.column} furthest ({worst.newest.value or 0:.3f})"
+        else f"All {len(drift)} columns near their reference, {worst.column} furthest"
     )
     return Panel(title, statistic, lines, limits=worst.limits)
 
@@ -138,7 +138,8 @@ def _drift_panel(drift: list[Series], colors: Palette) -> Panel:
 def _accuracy_panel(view: ModelView, accuracy: Series, colors: Palette) -> Panel:
     name = statistic_name(accuracy.statistic)
     newest: Point = accuracy.newest
-    title = f"Measured {name} {newest.value or 0:.3f} on {newest.rows:,} outcomes, known to {day(view.row.outcomes_to)}"
+    known = day(view.row.outcomes_to)
+    title = f"Measured {name} {newest.value or 0:.3f} on {newest.rows:,} outcomes, known to {known}"
     return Panel(
         title,
         name,

@@ -33,8 +33,8 @@ def draw_value() -> None:
         f"{len(view.weeks)} weeks, {newest:,} in the newest"
     )
     st.markdown(
-        ":gray[What they earn is not computed yet: no model has a value model. Until then, use is the nearest "
-        "measure of worth.]"
+        ":gray[What they earn is not computed yet: no model has a value model. Until then, use is the "
+        "nearest measure of worth.]"
     )
     points = [
         Point(week, float(count), count, Level.UNJUDGED)

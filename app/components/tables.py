@@ -41,7 +41,7 @@ def draw_table(
     if status_column:
         css = [f"color: {level_color(level)}; font-weight: 600" for level in levels]
         shown = frame.style.apply(lambda _: css, subset=[status_column])
-    event = st.dataframe(
+    event: Any = st.dataframe(
         shown,
         hide_index=True,
         column_config=columns,

@@ -1,4 +1,4 @@
-"""Is the server alive, and does its store answer?"""
+"""Whether the server is alive and its store answers."""
 
 from datetime import datetime
 

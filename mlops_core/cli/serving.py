@@ -33,8 +33,8 @@ def serve_workspace(settings: Settings, host: str, port: int) -> None:
     console.print(f"Bigboard is at [bold]http://{shown}:{port}[/bold]  (Ctrl-C stops it)")
     if host not in _LOOPBACK:
         console.print(
-            f"[bold yellow]warning:[/bold yellow] listening on {host}, and there is no sign-in yet: everybody who "
-            "reaches this address can see and do everything"
+            f"[bold yellow]warning:[/bold yellow] listening on {host}, and there is no sign-in yet: "
+            "everybody who reaches this address can see and do everything"
         )
     server.run(workspace, host, port)
 

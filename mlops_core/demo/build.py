@@ -14,13 +14,14 @@ from sqlalchemy.exc import OperationalError
 from mlops_core.clock import FixedClock
 from mlops_core.demo.household_features import build_feature_tables
 from mlops_core.demo.purchases import load_purchases, week_end
+from mlops_core.demo.recipes import recipes
 from mlops_core.demo.replay import replay_week
 from mlops_core.demo.scenario import Scenario, load_scenario
 from mlops_core.demo.targets import all_targets
 from mlops_core.demo.world import Demo, add_people, declare_features, train_models
 from mlops_core.domain.errors import BigboardError, Conflict, NoWorkspace, StoreError
 from mlops_core.registry import list_models
-from mlops_core.settings import DATABASE_FILE, Settings
+from mlops_core.settings import Settings
 from mlops_core.store import inspect_file, reset_store
 from mlops_core.workspace import (
     SYSTEM,
@@ -91,25 +92,27 @@ def build_demo(
     _refuse_foreign(settings)
     with _explained(settings):
         _clear(aside, settings)
-        workspace = open_workspace(
-            aside, create=True, clock=FixedClock(week_end(scenario.clock.first_week - 1))
-        )
+        clock = FixedClock(week_end(scenario.clock.first_week - 1))
+        workspace = open_workspace(aside, create=True, clock=clock)
         try:
-            _build(workspace, scenario, report or (lambda _: None), weeks)
+            _build(workspace, clock, scenario, report or (lambda _: None), weeks)
         finally:
             workspace.close()
         _move_into_place(aside, settings)
 
 
 def _build(
-    workspace: Workspace, scenario: Scenario, report: Callable[[BuildProgress], None], weeks: int | None
+    workspace: Workspace,
+    clock: FixedClock,
+    scenario: Scenario,
+    report: Callable[[BuildProgress], None],
+    weeks: int | None,
 ) -> None:
-    clock = workspace.clock
-    assert isinstance(clock, FixedClock)
     span = scenario.clock
     last_week = min(span.last_week, span.first_week + weeks - 1) if weeks else span.last_week
     replayed = range(span.first_week, last_week + 1)
-    steps = _Steps(report, total=3 + len(scenario.latency_objectives_ms) + 22 + 24 * len(replayed))
+    models = len(recipes(scenario))
+    steps = _Steps(report, total=3 + models + (models + 2) * len(replayed))
     steps("reading a year of purchases")
     purchases = load_purchases()
     steps("computing features and outcomes")
@@ -151,16 +154,18 @@ def _aside(settings: Settings) -> Settings:
     if settings.warehouse:
         place = settings.warehouse_root
         warehouse = str(place.with_name(place.name + ".building"))
-    external = settings.database_url if settings.database_file is None else ""
-    return Settings(workspace=aside, database_url=external, warehouse=warehouse, actor=settings.actor)
+    database = settings.database_url
+    if database and settings.database_file is not None:
+        database = f"duckdb:///{aside.absolute() / settings.database_file.name}"
+    return Settings(workspace=aside, database_url=database, warehouse=warehouse, actor=settings.actor)
 
 
 def _refuse_foreign(settings: Settings) -> None:
     file = settings.database_file
     if file is not None and settings.database_url and file.resolve().parent != settings.workspace.resolve():
         raise Conflict(
-            f"the demo keeps its DuckDB file in its workspace: unset BIGBOARD_DATABASE_URL, or name a file in "
-            f"{settings.workspace}"
+            "the demo keeps its DuckDB file in its workspace: unset BIGBOARD_DATABASE_URL, or name a file "
+            f"directly in {settings.workspace}"
         )
     workspace = settings.workspace
     if workspace.is_dir() and any(workspace.iterdir()) and not (workspace / _MARKER).exists():
@@ -193,8 +198,8 @@ def _refuse_foreign_database(settings: Settings) -> None:
 
 def _clear(aside: Settings, settings: Settings) -> None:
     """Remove what an interrupted build left, unless a living process is still at it."""
-    leftover = aside.workspace / DATABASE_FILE
-    if leftover.exists():
+    leftover = aside.database_file
+    if leftover is not None and leftover.exists():
         try:
             inspect_file(leftover)
         except StoreError as error:
@@ -238,6 +243,6 @@ def _explained(settings: Settings) -> Iterator[None]:
     except (OSError, duckdb.IOException, OperationalError, DeltaError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StoreError(
-            f"the demo could not be built in {settings.workspace} ({reason}): check free space and permissions, "
-            "then run it again; it begins anew"
+            f"the demo could not be built in {settings.workspace} ({reason}): check free space and "
+            "permissions, then run it again; it begins anew"
         ) from error

@@ -12,7 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from sklearn.base import BaseEstimator
-from sklearn.metrics import log_loss, mean_absolute_error, roc_auc_score, root_mean_squared_error
+from sklearn.metrics import (
+    accuracy_score,
+    log_loss,
+    mean_absolute_error,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
 from mlops_core.console_root import console_root
 from mlops_core.demo.household_features import FEATURE_TABLES
@@ -232,7 +238,8 @@ def _frame(demo: Demo, columns: list[str] | tuple[str, ...], weeks: range) -> pd
     rows = read_features(
         demo.workspace, list(columns), start=week_end(weeks.start), end=week_end(weeks.stop - 1)
     )
-    return rows.to_pandas()
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame
 
 
 def _with_outcome(demo: Demo, recipe: Recipe, frame: pd.DataFrame) -> pd.DataFrame:
@@ -255,7 +262,7 @@ def _metrics(
         return {
             "roc_auc": (float(roc_auc_score(truth, scored)), rows),
             "log_loss": (float(log_loss(truth, scored)), rows),
-            "accuracy": (float(np.mean((scored >= 0.5) == truth)), rows),
+            "accuracy": (float(accuracy_score(truth, scored.astype(float) >= 0.5)), rows),
         }
     return {
         "rmse": (float(root_mean_squared_error(truth, scored)), rows),

@@ -51,7 +51,7 @@ def read_slices(
                 StoredSlice.model_version_id == version.id,
                 StoredSlice.origin == origin,
                 StoredSlice.segment == segment,
-                *_inside(col(StoredSlice.start), window),
+                *_inside(StoredSlice, window),
             )
         ).all()
     return merge_slices([decode_slice(payload, columns) for payload in payloads])
@@ -67,7 +67,7 @@ def read_outcomes(
                 OutcomeSlice.model_version_id == version.id,
                 OutcomeSlice.origin == Origin.PRODUCTION,
                 OutcomeSlice.segment == segment,
-                *_inside(col(OutcomeSlice.start), window),
+                *_inside(OutcomeSlice, window),
             )
         ).all()
     return merge_outcomes([decode_outcomes(payload) for payload in payloads]) if payloads else None
@@ -93,5 +93,7 @@ def _reference(store: Store, workspace: Workspace, version_id: int) -> tuple[Gri
     return decode_grids(profile.grids), read_slices(workspace, version, None, origin=Origin.REFERENCE)
 
 
-def _inside(start: ColumnElement[object], window: Window | None) -> Sequence[ColumnElement[bool]]:
-    return [start >= window.start, start < window.end] if window else []
+def _inside(
+    table: type[StoredSlice] | type[OutcomeSlice], window: Window | None
+) -> Sequence[ColumnElement[bool]]:
+    return [col(table.start) >= window.start, col(table.start) < window.end] if window else []

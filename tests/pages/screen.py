@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from mlops_core.console_root import console_root
@@ -14,7 +16,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from streamlit.testing.v1.element_tree import Selectbox
 
-__all__ = ["PAGES", "bars", "headline", "instructions", "numbers", "open_page", "parts", "table", "table_with", "who"]
+__all__ = [
+    "PAGES",
+    "bars",
+    "headline",
+    "instructions",
+    "numbers",
+    "open_page",
+    "parts",
+    "table",
+    "table_with",
+    "who",
+]
 
 PAGES = sorted(file.stem for file in (console_root() / "pages").glob("*.py"))
 _HOME = "board"
@@ -69,7 +82,14 @@ def instructions(screen: AppTest) -> list[str]:
     return [one.value for one in screen.info]
 
 
-def bars(screen: AppTest) -> list[Any]:
-    """The bar traces of the charts, as Plotly gets them."""
+def bars(screen: AppTest) -> list[list[float]]:
+    """The heights of the bars in each bar trace of the charts."""
     charts = [json.loads(one.proto.spec) for one in screen.get("plotly_chart")]
-    return [trace for chart in charts for trace in chart["data"] if trace["type"] == "bar"]
+    return [_decoded(trace["y"]) for chart in charts for trace in chart["data"] if trace["type"] == "bar"]
+
+
+def _decoded(values: list[float] | dict[str, str]) -> list[float]:
+    """Numbers as Plotly writes them: a list, or the bytes of an array."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"]).tolist()
+    return values

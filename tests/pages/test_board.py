@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from mlops_core.workspace import Workspace
 from tests.demo_workspace import Facts
 from tests.pages.conftest import DRIFTED, SLOW
+from tests.pages.measuring import half_of_pairs_within_a_cell
 from tests.pages.screen import headline, instructions, numbers, open_page, parts, table
 
 LATENCY_CELL = 1.027  # a response time is known to the cell of a grid whose cells grow by 2.6 %
@@ -72,15 +73,6 @@ def test_the_median_measured_auc_is_the_one_that_scikit_learn_computes(
 
     assert numbers(shown.value)[0] == pytest.approx(np.median(areas), abs=max(bounds) + 0.0005)
     assert len(areas) in numbers(shown.label)
-
-
-def half_of_pairs_within_a_cell(scores: object, outcomes: object) -> float:
-    """How far the area from scores in thousandths can be from the area from scores."""
-    cells = np.minimum((np.asarray(scores) * 1000).astype(int), 999)
-    positive = np.asarray(outcomes) == 1
-    ones = np.bincount(cells[positive], minlength=1000)
-    zeros = np.bincount(cells[~positive], minlength=1000)
-    return float(ones @ zeros) / 2 / (ones.sum() * zeros.sum())
 
 
 def test_searching_keeps_the_models_of_an_owner(console: Workspace, demo_facts: Facts) -> None:

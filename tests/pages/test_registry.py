@@ -7,7 +7,7 @@ import pytest
 from mlops_core.domain.states import Stage
 from mlops_core.workspace import Workspace
 from tests.demo_workspace import Facts
-from tests.pages.conftest import WAITING
+from tests.pages.conftest import WAITING, shown
 from tests.pages.screen import instructions, numbers, open_page, parts, table
 
 
@@ -50,14 +50,24 @@ def test_a_stage_filter_shows_as_many_versions_as_are_in_that_stage(
             connection.exec_driver_sql("SELECT stage, count(*) FROM model_version GROUP BY stage").fetchall()
         )
 
-    screen = open_page("registry", stage=stage)
+    screen = open_page("registry")
+    screen.button_group(key="stage").set_value(stage).run()
 
     count = stored.get(stage, 0)
-    chooser = screen.button_group(key="stage")
-    place = [option for option in chooser.options if option.endswith(f" {count}")]
-    assert chooser.value == stage
-    assert place, f"{count} versions in stage {stage}: {chooser.options}"
+    label = screen.button_group(key="stage").options[list(Stage).index(stage)]
+    assert numbers(label) == [count]
     assert len(table(screen, "versions")) == count if count else instructions(screen)
+
+
+@pytest.mark.xfail(strict=True, reason="the count in the label is part of what the URL holds")
+def test_a_link_to_a_stage_holds_when_other_versions_have_come(
+    console: Workspace, eventful: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = open_page("registry").button_group(key="stage").options[list(Stage).index(Stage.CANDIDATE)]
+
+    shown(eventful, monkeypatch)
+
+    assert open_page("registry", stage=label).button_group(key="stage").value == Stage.CANDIDATE
 
 
 def test_a_filter_keeps_the_model_on_its_way_and_its_history(eventful_console: Workspace) -> None:

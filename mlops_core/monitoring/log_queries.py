@@ -1,0 +1,108 @@
+"""Questions to the files of a model's logs: which days, which versions, which outcomes are known.
+
+The files of a prediction log may differ in their columns, because versions of a model do.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from mlops_core.monitoring.logs import KNOWN_AT, OUTCOME, PREDICTION_ID, VERSION
+from mlops_core.registry.columns import PREDICTED_AT, PREDICTION
+from mlops_core.warehouse import quoted, warehouse_sql
+
+__all__ = ["Days", "days_with_outcomes", "known_outcomes", "latest_by_day", "predictions_of"]
+
+Days = dict[int, set[datetime]]
+"""Days, each by its midnight in UTC, by version number."""
+
+_DAY = timedelta(days=1)
+
+
+def predictions_of(files: Sequence[str], number: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Give the predictions of one version in some files."""
+    schema = pa.unify_schemas([pq.read_schema(file) for file in files])
+    batches: Iterator[pa.RecordBatch] = ds.dataset(list(files), schema=schema).to_batches(
+        columns=list(columns), filter=ds.field(VERSION) == number
+    )
+    return batches
+
+
+def latest_by_day(files: Sequence[str]) -> dict[int, dict[datetime, datetime]]:
+    """Return, by version and day, when the last prediction in some files was made."""
+    query = f"""
+SELECT {VERSION}, date_trunc('day', {PREDICTED_AT}) AS day, max({PREDICTED_AT})
+FROM read_parquet($files, union_by_name = true)
+GROUP BY ALL
+"""
+    with warehouse_sql() as connection:
+        rows = connection.execute(query, {"files": list(files)}).fetchall()
+    latest: dict[int, dict[datetime, datetime]] = defaultdict(dict)
+    for number, day, moment in rows:
+        latest[number][day.astimezone(UTC)] = moment.astimezone(UTC)
+    return latest
+
+
+def days_with_outcomes(predictions: Sequence[str], outcomes: Sequence[str]) -> Days:
+    """Return the days of the predictions in some files whose outcome is in some others."""
+    touched: Days = defaultdict(set)
+    if not predictions or not outcomes:
+        return touched
+    query = f"""
+SELECT DISTINCT p.{VERSION}, date_trunc('day', p.{PREDICTED_AT}) AS day
+FROM read_parquet($predictions, union_by_name = true) AS p
+SEMI JOIN read_parquet($outcomes) AS o USING ({PREDICTION_ID})
+"""
+    with warehouse_sql() as connection:
+        rows = connection.execute(
+            query, {"predictions": list(predictions), "outcomes": list(outcomes)}
+        ).fetchall()
+    for number, day in rows:
+        touched[number].add(day.astimezone(UTC))
+    return touched
+
+
+def known_outcomes(
+    predictions: Sequence[str],
+    outcomes: Sequence[str],
+    number: int,
+    days: Iterable[datetime],
+    segment_columns: Sequence[str],
+) -> list[pa.RecordBatch]:
+    """Return one version's predictions of some days whose outcome is known, with the outcome known last.
+
+    Of two outcomes that became known at the same moment the larger one counts, in whatever order they came.
+    """
+    days = sorted(days)
+    segments = "".join(f", p.{quoted(column)}" for column in segment_columns)
+    query = f"""
+SELECT p.{PREDICTED_AT}, p.{PREDICTION}, o.{OUTCOME}{segments}
+FROM read_parquet($predictions, union_by_name = true) AS p
+JOIN (
+    SELECT {PREDICTION_ID}, arg_max({OUTCOME}, ({KNOWN_AT}, {OUTCOME})) AS {OUTCOME}
+    FROM read_parquet($outcomes)
+    WHERE {OUTCOME} IS NOT NULL
+    GROUP BY {PREDICTION_ID}
+) AS o USING ({PREDICTION_ID})
+WHERE p.{VERSION} = $number
+    AND p.{PREDICTED_AT} >= $start AND p.{PREDICTED_AT} < $end
+    AND list_contains($days, date_trunc('day', p.{PREDICTED_AT}))
+"""
+    with warehouse_sql() as connection:
+        table: pa.Table = connection.execute(
+            query,
+            {
+                "predictions": list(predictions),
+                "outcomes": list(outcomes),
+                "number": number,
+                "start": days[0],
+                "end": days[-1] + _DAY,
+                "days": days,
+            },
+        ).to_arrow_table()
+    batches: list[pa.RecordBatch] = table.to_batches()
+    return batches
