@@ -16,11 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from mlops_core.clock import FixedClock
 from mlops_core.demo.purchases import week_end
-from mlops_core.demo.recipes import SEGMENTATION, predict
+from mlops_core.demo.recipes import SEGMENT, SEGMENTATION, predict
 from mlops_core.demo.world import HOUSEHOLD, SEGMENT_TABLE, Demo, Served, segment_rows, weeks_of, write_week
 from mlops_core.domain import Actor
 from mlops_core.domain.states import ProblemType, Role
-from mlops_core.features import read_features, write_features
+from mlops_core.features import AS_OF, read_features, write_features
 from mlops_core.monitoring import log_outcomes, log_predictions, run_monitoring
 
 __all__ = ["replay_week"]
@@ -38,9 +38,12 @@ def replay_week(
     clock.at += timedelta(minutes=demo.scenario.clock.scoring_delay_minutes)
     engineer = demo.person(Role.ML_ENGINEER)
     with threadpool_limits(1):
+        households = _households(demo, week, exclude=SEGMENT.name)
         for name, served in demo.served.items():
             progress(f"week {week}: scoring {name}")
-            _score(demo, engineer, served, week, clock.at)
+            _score(demo, engineer, served, households, week, clock.at)
+            if name == SEGMENTATION:
+                households = _households(demo, week)
     progress(f"week {week}: logging the outcomes that are known now")
     for served in demo.served.values():
         _log_known_outcomes(demo, engineer, served, week, clock.at)
@@ -49,15 +52,28 @@ def replay_week(
     run_monitoring(demo.workspace, system)
 
 
-def _score(demo: Demo, engineer: Actor, served: Served, week: int, now: datetime) -> None:
+def _households(demo: Demo, week: int, exclude: str = "") -> pa.Table:
+    """Read every feature of every household, as of the end of a week."""
+    wanted = {
+        name
+        for served in demo.served.values()
+        for name in (*served.recipe.features, *served.recipe.segment_columns)
+    }
+    names = sorted(wanted - {exclude})
+    return read_features(demo.workspace, names, start=week_end(week), end=week_end(week))
+
+
+def _score(
+    demo: Demo, engineer: Actor, served: Served, households: pa.Table, week: int, now: datetime
+) -> None:
     recipe = served.recipe
     columns = list(dict.fromkeys([*recipe.features, *recipe.segment_columns]))
-    rows = read_features(demo.workspace, columns, start=week_end(week), end=week_end(week))
+    rows = households.select([HOUSEHOLD, AS_OF, *columns])
     frame = rows.to_pandas()
     scores, latencies = _answer_requests(served, frame, demo.scenario.serving.request_rows)
     if recipe.problem_type == ProblemType.CLUSTERING:
         scores = scores.astype(str)
-    log = rows.drop_columns(["as_of"])
+    log = rows.drop_columns([AS_OF])
     log = log.append_column(
         "prediction_id", pa.array(_prediction_ids(frame[HOUSEHOLD].tolist(), week), pa.string())
     )

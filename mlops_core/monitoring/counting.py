@@ -24,7 +24,7 @@ from mlops_core.monitoring.log_queries import (
     predictions_of,
 )
 from mlops_core.monitoring.logs import OUTCOME, log_table
-from mlops_core.monitoring.progress import NEVER, advance, progress_of
+from mlops_core.monitoring.progress import NEVER, progress_of, put_progress
 from mlops_core.registry.columns import PREDICTED_AT, PREDICTION
 from mlops_core.slices import (
     OutcomePlan,
@@ -88,12 +88,11 @@ def count_logs(workspace: Workspace, actor: Actor, model: Model) -> None:
     counted = _count(workspace, model, predictions, outcomes)
 
     def work(unit: UnitOfWork) -> None:
-        with unit.session.no_autoflush:
-            counts = _advance(unit, model, LogKind.PREDICTIONS, predictions)
-            counts = counts and _advance(unit, model, LogKind.OUTCOMES, outcomes)
-        if not counts:
-            unit.session.rollback()
+        gains = ((LogKind.PREDICTIONS, predictions), (LogKind.OUTCOMES, outcomes))
+        if any(progress_of(unit.session, model, log) != gain.since for log, gain in gains):
             return
+        for log, gain in gains:
+            put_progress(unit, model, log, gain.version)
         for version_id, slices in counted.items():
             _merge_predictions(unit, version_id, slices)
             _replace_outcomes(unit, version_id, slices)
@@ -111,13 +110,7 @@ def _gain(workspace: Workspace, model: Model, log: LogKind) -> _Gain:
     return _Gain(since, version, new, workspace.warehouse.files(table, version=version))
 
 
-def _advance(unit: UnitOfWork, model: Model, log: LogKind, gain: _Gain) -> bool:
-    return gain.version == NEVER or advance(unit, model, log, since=gain.since, version=gain.version)
-
-
-def _count(
-    workspace: Workspace, model: Model, predictions: _Gain, outcomes: _Gain
-) -> dict[int, _Counted]:
+def _count(workspace: Workspace, model: Model, predictions: _Gain, outcomes: _Gain) -> dict[int, _Counted]:
     """Return what has to be stored, by version id."""
     latest = latest_by_day(predictions.new) if predictions.new else {}
     touched = _together(

@@ -1,6 +1,7 @@
 """Measure a version's windows from its slices, judge them, and keep what has changed."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,11 +16,12 @@ from mlops_core.domain import (
     Monitor,
     OutcomeSlice,
     StoredSlice,
+    StoreRevision,
     Threshold,
 )
-from mlops_core.domain.states import Level, LogKind, MonitorKind, Origin
-from mlops_core.monitoring.counting import advance, progress_of
+from mlops_core.domain.states import Level, MonitorKind, Origin
 from mlops_core.monitoring.levels import judge
+from mlops_core.monitoring.progress import measurements_of, progress_of, put_progress
 from mlops_core.monitoring.reading import read_grids, read_outcomes, read_reference, read_slices
 from mlops_core.monitoring.watch import monitors_of, thresholds_of
 from mlops_core.monitoring.windows import Window, window_at, windows_around
@@ -50,46 +52,58 @@ class Found:
 def measure_version(workspace: Workspace, actor: Actor, model: Model, version: ModelVersion) -> int:
     """Measure every window whose counts have changed since the last time; return how many rows were kept.
 
-    The measurements and how far they reach are stored together, so that a run that dies is made up for.
+    The measurements and how far they reach are stored together, so that a run that dies is made up for;
+    one that another run has overtaken stores nothing.
     """
+    log = measurements_of(version)
     with workspace.store.read() as session:
         monitors = monitors_of(session, version)
         thresholds = thresholds_of(session, monitors)
-        measured = progress_of(session, model, LogKind.MEASUREMENTS)
-        since = measured.version if measured else -1
-        predictions, seen_predictions = _changed(session, StoredSlice, version, since)
-        outcomes, seen_outcomes = _changed(session, OutcomeSlice, version, since)
+        since = progress_of(session, model, log)
+        # Read before the slices: what is counted meanwhile is measured again the next time.
+        revision = session.exec(select(StoreRevision.revision)).one()
+        versions = session.exec(select(ModelVersion.id).where(ModelVersion.model_id == model.id)).all()
+        predictions = _changed(session, StoredSlice, [version.id], since)
+        outcomes = _changed(session, OutcomeSlice, [version.id], since)
+        usage = _changed(session, StoredSlice, versions, since)
     now = workspace.clock.now()
     results: list[tuple[Monitor, Found]] = []
     for monitor in monitors:
-        touched = outcomes if monitor.kind == MonitorKind.PERFORMANCE else predictions
-        windows = windows_around(touched, monitor.window_days)
+        match monitor.kind:
+            case MonitorKind.PERFORMANCE:
+                windows = windows_around(outcomes, monitor.window_days)
+            case MonitorKind.USAGE:
+                windows = windows_around(usage, monitor.window_days)
+            case _:
+                windows = windows_around(predictions, monitor.window_days)
         results += [(monitor, found) for found in _measure(workspace, version, monitor, windows, now)]
 
     def work(unit: UnitOfWork) -> int:
+        if progress_of(unit.session, model, log) != since:
+            return 0
         known = _newest(unit.session, results)
         rows = [_measurement(monitor, found, thresholds[monitor.id], now) for monitor, found in results]
         changed = [row for row in rows if _is_news(row, known)]
         unit.session.add_all(changed)
-        advance(unit, model, LogKind.MEASUREMENTS, max(since, seen_predictions, seen_outcomes))
+        put_progress(unit, model, log, revision)
         return len(changed)
 
     return workspace.store.bookkeep(actor, work)
 
 
 def _changed(
-    session: Session, table: type[StoredSlice] | type[OutcomeSlice], version: ModelVersion, since: int
-) -> tuple[set[datetime], int]:
-    """Return the days whose slices have changed since a revision, and the newest revision among them."""
+    session: Session, table: type[StoredSlice] | type[OutcomeSlice], versions: Sequence[int], since: int
+) -> set[datetime]:
+    """Return the days of some versions whose slices have changed since a revision."""
     rows = session.exec(
-        select(table.start, table.revision).where(
-            table.model_version_id == version.id,
+        select(table.start).where(
+            col(table.model_version_id).in_(versions),
             table.origin == Origin.PRODUCTION,
             table.segment == "",
             table.revision > since,
         )
-    ).all()
-    return {start for start, _ in rows}, max((revision for _, revision in rows), default=-1)
+    )
+    return set(rows)
 
 
 def _measure(
@@ -151,24 +165,24 @@ def _latency_counts(
 
 
 def _usage(workspace: Workspace, version: ModelVersion, windows: Sequence[Window], days: int) -> list[Found]:
+    """Measure the windows, and the later ones that are compared with them."""
+    if not windows:
+        return []
+    span = timedelta(days=days)
+    counts = _rows_by_window(workspace, version, days)
+    touched = {window.moved(n * span) for window in windows for n in range(_RECENT_WINDOWS + 1)}
     found = []
-    for window in windows:
-        span = timedelta(days=days)
-        before = [
-            Window(window.start - n * span, window.end - n * span) for n in range(1, _RECENT_WINDOWS + 1)
-        ]
-        counts = _rows_by_window(workspace, version, [window, *before])
-        recent = [counts[w] for w in before if counts[w]]
+    for window in sorted(touched & counts.keys()):
+        before = [window.moved(-n * span) for n in range(1, _RECENT_WINDOWS + 1)]
+        recent = [counts[w] for w in before if w in counts]
         ratio = counts[window] / (sum(recent) / len(recent)) if recent else None
         found.append(Found("predictions", window, float(counts[window]), counts[window]))
         found.append(Found("relative_usage", window, ratio, counts[window]))
     return found
 
 
-def _rows_by_window(
-    workspace: Workspace, version: ModelVersion, windows: Sequence[Window]
-) -> dict[Window, int]:
-    """Count the predictions of the whole model, whatever version made them, per window."""
+def _rows_by_window(workspace: Workspace, version: ModelVersion, days: int) -> dict[Window, int]:
+    """Count the predictions of the whole model, whatever version made them, in each window that has any."""
     with workspace.store.read() as session:
         rows = session.exec(
             select(StoredSlice.start, StoredSlice.rows)
@@ -177,11 +191,12 @@ def _rows_by_window(
                 ModelVersion.model_id == version.model_id,
                 StoredSlice.origin == Origin.PRODUCTION,
                 StoredSlice.segment == "",
-                StoredSlice.start >= min(windows).start,
-                StoredSlice.start < max(windows).end,
             )
         ).all()
-    return {window: sum(n for start, n in rows if window.holds(start)) for window in windows}
+    counts: Counter[Window] = Counter()
+    for start, n in rows:
+        counts[window_at(start, days)] += n
+    return counts
 
 
 def _performance(

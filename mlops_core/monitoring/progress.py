@@ -6,7 +6,7 @@ from mlops_core.domain import LogProgress, Model, ModelVersion
 from mlops_core.domain.states import LogKind
 from mlops_core.store import UnitOfWork
 
-__all__ = ["NEVER", "advance", "measurements_of", "progress_of"]
+__all__ = ["NEVER", "measurements_of", "progress_of", "put_progress"]
 
 NEVER = -1
 """The progress of what was never looked at."""
@@ -25,18 +25,16 @@ def progress_of(session: Session, model: Model, log: str) -> int:
     return NEVER if found is None else found
 
 
-def advance(unit: UnitOfWork, model: Model, log: str, *, since: int, version: int) -> bool:
-    """Move a log's progress from `since` to `version`; False when it stands elsewhere by now.
+def put_progress(unit: UnitOfWork, model: Model, log: str, version: int) -> None:
+    """Note how far a model's log has been counted.
 
-    What was computed from `since` must then not be stored: another run has counted meanwhile.
+    What was counted from an older progress than `progress_of` tells in this unit must not be stored:
+    another run has counted it meanwhile.
     """
     progress = unit.session.exec(
         select(LogProgress).where(LogProgress.model_id == model.id, LogProgress.log == log)
     ).first()
-    if since != (progress.version if progress else NEVER):
-        return False
-    if progress is None:
-        unit.session.add(LogProgress(model_id=model.id, log=log, version=version))
-    else:
+    if progress is not None:
         progress.version = version
-    return True
+    elif version != NEVER:
+        unit.session.add(LogProgress(model_id=model.id, log=log, version=version))

@@ -1,5 +1,6 @@
 """A monitoring run: count what is new, measure what it touches, for every champion."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from mlops_core.workspace import Workspace
 __all__ = ["MONITORING", "RunSummary", "close_interrupted_runs", "last_run", "recent_runs", "run_monitoring"]
 
 MONITORING = "monitoring"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,9 @@ def run_monitoring(
             measurements += _check(workspace, actor, model, version)
         except BigboardError as error:
             failures[model.name] = str(error)
+        except Exception as error:
+            _log.exception("model %s could not be checked", model.name)
+            failures[model.name] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     summary = RunSummary(len(watched), measurements, failures)
     workspace.store.bookkeep(actor, lambda unit: _finish(unit, run_id, summary))
     return summary

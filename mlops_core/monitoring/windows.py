@@ -18,6 +18,10 @@ class Window:
         """Return whether a moment lies in the window."""
         return self.start <= moment < self.end
 
+    def moved(self, by: timedelta) -> "Window":
+        """Return the window that lies so much later, or earlier when `by` is negative."""
+        return Window(self.start + by, self.end + by)
+
 
 def window_at(moment: datetime, days: int) -> Window:
     """Return the window of 1 or 7 days that holds a moment; weeks begin on Monday, 00:00 UTC.

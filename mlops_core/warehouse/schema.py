@@ -1,10 +1,12 @@
 """What a table may hold, and whether a batch fits it."""
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
 from mlops_core.domain.errors import InvalidInput, SchemaMismatch
 
-__all__ = ["canonical", "check_can_begin", "check_fits", "describe"]
+__all__ = ["canonical", "check_can_begin", "check_fits", "describe", "with_optional"]
 
 
 def canonical(table: pa.Table, name: str) -> pa.Table:
@@ -70,6 +72,15 @@ def check_fits(batch: pa.Schema, table: pa.Schema, name: str) -> None:
     for column in batch.names:
         if column not in table.names:
             raise SchemaMismatch(f"table '{name}' has no column '{column}': nothing was stored")
+
+
+def with_optional(batch: pa.Table, table: pa.Schema, optional: Collection[str]) -> tuple[pa.Table, pa.Schema]:
+    """Fill the optional columns that a batch lacks with nulls, and add those that the table lacks to it."""
+    for field in table:
+        if field.name in optional and field.name not in batch.column_names:
+            batch = batch.append_column(field, pa.nulls(batch.num_rows, field.type))
+    gained = [field for field in batch.schema if field.name in optional and field.name not in table.names]
+    return batch, pa.schema([*table, *gained])
 
 
 def describe(schema: pa.Schema) -> dict[str, str]:

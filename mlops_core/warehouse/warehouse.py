@@ -3,11 +3,11 @@
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -15,11 +15,14 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from mlops_core.domain.errors import InvalidInput, NotFound, WarehouseError
-from mlops_core.warehouse.schema import canonical, check_can_begin, check_fits
+from mlops_core.warehouse.schema import canonical, check_can_begin, check_fits, with_optional
 
 __all__ = ["TableState", "Warehouse"]
 
+_Mode: TypeAlias = Literal["append", "overwrite"]
+
 _ATTEMPTS = 20
+_REMEMBERED = 4096
 _UNUSABLE = frozenset("[]^|\\*?%")  # Delta's library aborts on some, DuckDB takes others for a pattern
 # Delta drops the log of versions that are older than 30 days, and with it every snapshot of them.
 _FOR_GOOD = {"delta.enableExpiredLogCleanup": "false"}
@@ -60,13 +63,23 @@ class Warehouse:
             )
         self.root = root
         self._creating = threading.Lock()
+        self._opened = threading.local()  # each thread's own tables: to bring one up to date is cheap
+        self._files_at: dict[tuple[str, int], list[str]] = {}  # a version's files never change
 
     def exists(self, table: str) -> bool:
         """Return whether the table has been written."""
         return DeltaTable.is_deltatable(self._uri(table))
 
-    def append(self, table: str, rows: pa.Table, *, actor: str) -> int:
+    def append(
+        self, table: str, rows: pa.Table, *, actor: str, optional: Collection[str] = frozenset()
+    ) -> int:
         """Append a batch, making the table if need be, and return the version that holds it.
+
+        Parameters
+        ----------
+        optional
+            Columns that the batch may lack, and that the table gains when it does not have them yet; in the
+            rows that lack them they are null.
 
         Raises
         ------
@@ -75,7 +88,7 @@ class Warehouse:
         WarehouseError
             The folder cannot be written.
         """
-        return self._write(table, rows, "append", actor)
+        return self._write(table, rows, "append", actor, optional)
 
     def overwrite(self, table: str, rows: pa.Table, *, actor: str) -> int:
         """Replace the rows of a table of the same schema; older versions stay readable."""
@@ -92,7 +105,11 @@ class Warehouse:
 
     def files(self, table: str, *, version: int | None = None) -> list[str]:
         """Return the Parquet files of a table, for DuckDB's `read_parquet`."""
-        return _paths(self._open(table, version))
+        if version is None:
+            return _paths(self._open(table))
+        if (table, version) not in self._files_at:
+            self._remember(table, version, _paths(self._open(table, version)))
+        return list(self._files_at[table, version])
 
     def files_since(self, table: str, version: int) -> tuple[int, list[str]]:
         """Return the current version, and the files that the table has gained since `version`.
@@ -100,12 +117,11 @@ class Warehouse:
         `version` -1 means from the beginning. Files that have gone since are not listed.
         """
         current = self._open(table)
-        now = _paths(current)
-        if version < 0:
-            return current.version(), now
         if current.version() == version:
             return version, []
-        before = set(_paths(self._open(table, version)))
+        now = _paths(current)
+        self._remember(table, current.version(), now)
+        before = set(self.files(table, version=version)) if version >= 0 else set()
         return current.version(), [file for file in now if file not in before]
 
     def version(self, table: str) -> int:
@@ -127,13 +143,15 @@ class Warehouse:
             digest=hashlib.sha256(text.encode()).hexdigest(),
         )
 
-    def _write(self, table: str, rows: pa.Table, mode: Literal["append", "overwrite"], actor: str) -> int:
+    def _write(
+        self, table: str, rows: pa.Table, mode: _Mode, actor: str, optional: Collection[str] = frozenset()
+    ) -> int:
         rows = canonical(rows, table)
         properties = CommitProperties(custom_metadata={"actor": actor})
         try:
             for _ in range(_ATTEMPTS):
                 try:
-                    return self._commit(table, rows, mode, properties)
+                    return self._commit(table, rows, mode, properties, optional)
                 except CommitFailedError as error:  # somebody else made or changed the table meanwhile
                     collision = error
         except (DeltaError, OSError) as error:
@@ -146,7 +164,12 @@ class Warehouse:
         ) from collision
 
     def _commit(
-        self, table: str, rows: pa.Table, mode: Literal["append", "overwrite"], properties: CommitProperties
+        self,
+        table: str,
+        rows: pa.Table,
+        mode: _Mode,
+        properties: CommitProperties,
+        optional: Collection[str],
     ) -> int:
         with self._creating:
             if not self.exists(table):
@@ -154,18 +177,46 @@ class Warehouse:
                 write_deltalake(self._uri(table), rows, configuration=_FOR_GOOD, commit_properties=properties)
                 return self.version(table)
         opened = self._open(table)
-        schema = pa.schema(opened.schema().to_arrow())
+        before = pa.schema(opened.schema().to_arrow())
+        rows, schema = with_optional(rows, before, optional)
         check_fits(rows.schema, schema, table)
+        check_can_begin(schema, table)
         rows = rows.select(schema.names).cast(schema)
-        write_deltalake(opened, rows, mode=mode, commit_properties=properties)
+        self._opened.__dict__.pop(table, None)  # what a failed write leaves behind is not to be used again
+        write_deltalake(
+            opened,
+            rows,
+            mode=mode,
+            schema_mode="merge" if len(schema) > len(before) else None,
+            commit_properties=properties,
+        )
+        self._opened.__dict__[table] = opened
         return opened.version()
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable:
         try:
             with _reading(table):
-                return DeltaTable(self._uri(table), version=version)
+                if version is not None:
+                    return DeltaTable(self._uri(table), version=version)
+                return self._newest(table)
         except TableNotFoundError as error:
             raise NotFound(f"the warehouse has no table '{table}'") from error
+
+    def _newest(self, table: str) -> DeltaTable:
+        """Return the table as it stands now: opening it reads its whole log, refreshing it what is new."""
+        opened: dict[str, DeltaTable] = self._opened.__dict__
+        known = opened.pop(table, None)
+        if known is None or not self.exists(table):
+            known = DeltaTable(self._uri(table))
+        else:
+            known.update_incremental()
+        opened[table] = known
+        return known
+
+    def _remember(self, table: str, version: int, files: list[str]) -> None:
+        while len(self._files_at) >= _REMEMBERED:
+            self._files_at.pop(next(iter(self._files_at)), None)
+        self._files_at[table, version] = files
 
     def _uri(self, table: str) -> str:
         return (self.root.absolute() / table).as_uri()

@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score, root_mean_squared_error
 from sqlmodel import SQLModel, func, select
 
 from mlops_core.clock import FixedClock
-from mlops_core.domain import JobRun
-from mlops_core.domain.states import JobState, ProblemType
+from mlops_core.domain import JobRun, Measurement
+from mlops_core.domain.states import JobState, ProblemType, Role
 from mlops_core.monitoring import (
     close_interrupted_runs,
     counting,
@@ -45,6 +45,7 @@ from tests.mlops_core.monitoring.figures import (
 
 START = datetime(2025, 2, 26, tzinfo=UTC)  # a Wednesday
 DAYS = 12
+UNMEASURED = ("slices", "outcomes")
 KNOWN = START + timedelta(days=DAYS)
 
 
@@ -73,6 +74,11 @@ def days_of(frame, first, last):
     """The rows of some days, counted from START."""
     day = (frame["predicted_at"] - pd.Timestamp(START)).dt.days
     return frame[(day >= first) & (day < last)]
+
+
+def reference_rows(seed):
+    """The rows that `new_version` trains on."""
+    return population(600, start=datetime(2024, 12, 18, tzinfo=UTC), days=14, seed=seed)
 
 
 def row_counts(workspace, *, but=()):
@@ -238,11 +244,8 @@ class Play:
         run(self.workspace)
         found = everything(self.workspace, [self.first.version, self.second.version])
         self.workspace.close()
-        return {
-            key: value
-            for key, value in found.items()
-            if key[0] == 2 or (isinstance(key[2], str) and key[1] in ("slices", "outcomes"))
-        }
+        # What was measured of the first version depends on how long it was the champion.
+        return {key: value for key, value in found.items() if key[:1] == (2,) or key[1] in UNMEASURED}
 
 
 @pytest.fixture(scope="module")
@@ -250,14 +253,12 @@ def all_at_once(tmp_path_factory):
     play = Play(tmp_path_factory.mktemp("all"))
     for batch in play.batches:
         batch()
-    figures = play.figures()
-    assert figures[1, "slices", ""][0] == 360 - 0 or figures[1, "slices", ""][0] > 0
-    return figures
+    return play.figures()
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_batches_in_any_order_with_runs_between_end_in_the_same_figures(tmp_path, all_at_once, seed):
-    play, shuffle = Play(tmp_path), random.Random(seed)
+    play, shuffle = Play(tmp_path), random.Random(seed)  # noqa: S311
     shuffle.shuffle(play.batches)
     for batch in play.batches:
         batch()
@@ -295,9 +296,10 @@ def test_a_run_that_dies_at_any_of_its_commits_is_made_up_for(tmp_path, all_at_o
     play = Play(tmp_path)
     for number, batch in enumerate(play.batches[4:] + play.batches[:4]):
         batch()
-        with monkeypatch.context() as patch, pytest.raises(Death):
+        with monkeypatch.context() as patch:
             patch.setattr(Store, "_transact", dying(number // 2 % 3, committed=bool(number % 2)))
-            run(play.workspace)
+            with pytest.raises(Death):
+                run(play.workspace)
         if number % 3 == 2:
             run(play.workspace)
     assert play.figures() == all_at_once
@@ -311,9 +313,10 @@ def test_a_run_that_dies_between_counting_and_measuring_is_made_up_for(tmp_path,
 
     for batch in play.batches:
         batch()
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch:
             patch.setattr(run_module, "measure_version", die)
-            run(play.workspace)
+            with pytest.raises(KeyboardInterrupt):
+                run(play.workspace)
     assert play.figures() == all_at_once
 
 
@@ -374,8 +377,6 @@ def test_earlier_measurements_of_a_window_are_kept(workspace):
     run(workspace)
     tell(workspace, trained, frame.iloc[100:])
     run(workspace)
-    from mlops_core.domain import Measurement
-
     with workspace.store.read() as session:
         rows = session.exec(
             select(Measurement.rows).where(Measurement.statistic == "roc_auc").order_by(Measurement.id)
@@ -393,7 +394,6 @@ def test_a_version_that_comes_back_is_measured_on_what_happened_meanwhile(worksp
     log(workspace, second, population(100, start=START + timedelta(days=2), days=1), "b")
     run(workspace)
     assert by_window(workspace, first.version, "roc_auc") == {}
-    from mlops_core.domain.states import Role
     from mlops_core.registry import promote_version
 
     promote_version(workspace, person(workspace, Role.LEAD), "churn-risk", 1)
@@ -460,8 +460,8 @@ def test_a_run_whose_process_ended_is_closed_as_interrupted(workspace, monkeypat
     def die(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(run_module, "count_logs", die)
+    monkeypatch.setattr(run_module, "count_logs", die)
+    with pytest.raises(KeyboardInterrupt):
         run_monitoring(workspace, system(workspace))
     assert last_run(workspace) is None
     assert close_interrupted_runs(workspace, system(workspace)) == 1
