@@ -64,6 +64,15 @@ class Panel:
         """Return every value that a curve of the panel has."""
         return [point.value for line in self.lines for point in line.points if point.value is not None]
 
+    @property
+    def near_limits(self) -> list[Limit]:
+        """Return the thresholds worth drawing: those so far off that the curves would be flat are not."""
+        if not self.values:
+            return []
+        low, high = min(self.values), max(self.values)
+        reach = max(high - low, abs(high) * 0.05, 1e-9)
+        return [one for one in self.limits if low - 2.5 * reach <= one.value <= high + 2.5 * reach]
+
 
 def draw_panels(panels: Sequence[Panel], *, key: str, alt: str) -> None:
     """Draw panels below each other on one shared time axis, each curve named at its end."""
@@ -96,7 +105,7 @@ def draw_panels(panels: Sequence[Panel], *, key: str, alt: str) -> None:
         data += [_trace(line, panel, axis) for line in panel.lines]
         annotations.append(_title(panel.title, top, colors))
         annotations += _names(panel, axis)
-        for limit in panel.limits:
+        for limit in panel.near_limits:
             _add_limit(limit, panel, axis, colors, shapes, annotations)
         if panel.reference:
             name, value = panel.reference
@@ -206,7 +215,8 @@ def _names(panel: Panel, axis: str) -> list[_Part]:
     ]
     if len(ends) < 2:
         return []
-    gap = (max(panel.values) - min(panel.values) or 1.0) * 0.17
+    shown = [*panel.values, *(limit.value for limit in panel.near_limits)]
+    gap = (max(shown) - min(shown) or 1.0) * 0.15
     place = -float("inf")
     names = []
     for value, line in sorted(ends, key=lambda end: end[0] or 0.0):
@@ -230,13 +240,9 @@ def _names(panel: Panel, axis: str) -> list[_Part]:
 def _add_limit(
     limit: Limit, panel: Panel, axis: str, colors: Palette, shapes: list[_Part], annotations: list[_Part]
 ) -> None:
-    """Draw a threshold and tint what lies beyond, unless it is so far off that the curves would be flat."""
-    if not panel.values:
-        return
+    """Draw a threshold and tint what lies beyond."""
     low, high = min(panel.values), max(panel.values)
     reach = max(high - low, abs(high) * 0.05, 1e-9)
-    if not low - 2.5 * reach <= limit.value <= high + 2.5 * reach:
-        return
     is_warning = limit.level == Level.WARNING
     color = colors.orange if is_warning else colors.red
     beyond = (

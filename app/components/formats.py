@@ -59,8 +59,9 @@ def signed(number: float | None, digits: int = 3) -> str:
     """Return a difference with its sign, and a true minus."""
     if number is None:
         return "—"
-    text = f"{number:+.{digits}f}"
-    return text.replace("-", "−")
+    if round(number, digits) == 0:
+        return f"{0:.{digits}f}"
+    return f"{number:+.{digits}f}".replace("-", "−")
 
 
 def share(number: float) -> str:

@@ -1,7 +1,12 @@
 """The FastAPI application that the server mounts at `/api`."""
 
+from http import HTTPStatus
+
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
 
 from mlops_core import __version__
 from mlops_core.api.health import health_router
@@ -31,6 +36,33 @@ def create_api(workspace: Workspace) -> FastAPI:
     @api.exception_handler(BigboardError)
     async def explain(_: Request, error: BigboardError) -> JSONResponse:
         status = next(code for kind, code in _STATUS if isinstance(error, kind))
-        return JSONResponse({"error": type(error).__name__, "message": str(error)}, status_code=status)
+        return _answer(status, type(error).__name__, str(error))
+
+    @api.exception_handler(DBAPIError)
+    async def explain_silence(_: Request, error: DBAPIError) -> JSONResponse:
+        return _answer(503, StoreError.__name__, f"the metadata store does not answer: {error.orig}")
+
+    @api.exception_handler(HTTPException)
+    async def explain_refusal(request: Request, error: HTTPException) -> JSONResponse:
+        name = HTTPStatus(error.status_code).phrase.title().replace(" ", "")
+        place = f"{request.method} {request.url.path}"
+        return _answer(
+            error.status_code,
+            name,
+            f"{place}: {error.detail.lower()}; {request.scope.get('root_path', '')}/docs lists what there is",
+        )
+
+    @api.exception_handler(RequestValidationError)
+    async def explain_input(_: Request, error: RequestValidationError) -> JSONResponse:
+        found = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        return _answer(422, InvalidInput.__name__, found)
+
+    @api.exception_handler(Exception)
+    async def explain_fault(_: Request, __: Exception) -> JSONResponse:
+        return _answer(500, "InternalError", "a fault of Bigboard: the server's log has the details")
 
     return api
+
+
+def _answer(status: int, error: str, message: str) -> JSONResponse:
+    return JSONResponse({"error": error, "message": message}, status_code=status)

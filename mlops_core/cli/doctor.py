@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from rich.table import Table
+from rich.markup import escape
 
 from mlops_core import __version__
 from mlops_core.cli.output import console
 from mlops_core.domain.errors import BigboardError, StoreHeld
 from mlops_core.settings import Settings
 from mlops_core.store import head_version, inspect_file, store_schema_version
+from mlops_core.store.migrate import OUR_TABLE, check_schema_version
 
 __all__ = ["Finding", "examine", "show"]
 
@@ -51,12 +52,11 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def show(findings: list[Finding]) -> None:
-    """Print the findings as a table."""
-    table = Table(box=None, show_header=False, pad_edge=False)
+    """Print one line for each finding, whole however long it is."""
+    width = max(len(finding.subject) for finding in findings)
     for finding in findings:
-        mark = "[bold red]fault[/bold red]" if finding.fault else "[green]ok[/green]"
-        table.add_row(mark, finding.subject, finding.text)
-    console.print(table)
+        mark = "[bold red]fault[/bold red]" if finding.fault else "[green]ok[/green]   "
+        console.print(f"{mark}  {finding.subject:<{width}}  {escape(finding.text)}", highlight=False)
 
 
 def _packages() -> list[Finding]:
@@ -80,6 +80,7 @@ def _store(settings: Settings) -> list[Finding]:
     findings = [Finding("store", f"DuckDB file {file}")]
     try:
         contents = inspect_file(file)
+        check_schema_version(contents.schema_version, contents.tables, str(file))
     except StoreHeld as held:
         return [
             *findings,
@@ -99,6 +100,8 @@ def _store(settings: Settings) -> list[Finding]:
 def _server_store(settings: Settings) -> list[Finding]:
     try:
         found = store_schema_version(settings.store_url)
+        if found is not None:
+            check_schema_version(found, frozenset({OUR_TABLE}), "the database")
     except BigboardError as error:
         return [Finding("store", str(error), fault=True)]
     return [Finding("store", "PostgreSQL"), _schema(found)]
@@ -108,10 +111,6 @@ def _schema(found: str | None) -> Finding:
     head = head_version()
     if found is None:
         return Finding("schema version", "none: the store is empty", fault=True)
-    if found > head:
-        return Finding(
-            "schema version", f"{found}, newer than this release's {head}: upgrade Bigboard", fault=True
-        )
     note = "" if found == head else f" (upgraded to {head} when it is opened)"
     return Finding("schema version", f"{found}{note}")
 

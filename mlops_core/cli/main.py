@@ -56,7 +56,7 @@ def demo(
     with _errors_explained():
         if not no_serve:
             _check_port(LOOPBACK, port)
-        if rebuild or not demo_is_complete(settings):
+        if not demo_is_complete(settings) or rebuild:  # asked first: a workspace that a server holds stays
             build_with_progress(settings, weeks)
         else:
             console.print(f"The demo in [bold]{settings.workspace}[/bold] is complete.")

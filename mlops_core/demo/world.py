@@ -84,6 +84,7 @@ class Demo:
     targets: Mapping[str, pa.Table]
     people: dict[str, Actor] = field(default_factory=dict)
     served: dict[str, Served] = field(default_factory=dict)
+    reference: pd.DataFrame | None = None
 
     def person(self, role: Role) -> Actor:
         """Return the first person with a role."""
@@ -203,7 +204,7 @@ def _train_one(demo: Demo, recipe: Recipe) -> Served:
         segment_columns=recipe.segment_columns,
     )
     columns = list(dict.fromkeys([*recipe.features, *recipe.segment_columns]))
-    rows = _with_outcome(demo, recipe, _frame(demo, columns, REFERENCE_WEEKS))
+    rows = _with_outcome(demo, recipe, _reference_frame(demo)[[HOUSEHOLD, "as_of", *columns]])
     training = rows[rows["week"].isin(recipe.training_weeks)].reset_index(drop=True)
     outcome = training["outcome"] if recipe.target else None
     snapshot = store_training_data(
@@ -213,7 +214,8 @@ def _train_one(demo: Demo, recipe: Recipe) -> Served:
         pa.Table.from_pandas(training.drop(columns="week"), preserve_index=False),
     )
     estimator = train(recipe, training, outcome)
-    held_out = rows[rows["week"].isin(recipe.held_out_weeks)]
+    scored = rows.assign(prediction=predict(recipe, estimator, rows), predicted_at=rows["as_of"])
+    held_out = scored[scored["week"].isin(recipe.held_out_weeks)]
     version = register_version(
         workspace,
         owner,
@@ -222,8 +224,10 @@ def _train_one(demo: Demo, recipe: Recipe) -> Served:
             estimator=estimator,
             columns=recipe.features,
             snapshot=snapshot,
-            metrics=_metrics(recipe, estimator, held_out),
-            reference=_scored_reference(recipe, estimator, rows, columns),
+            metrics=_metrics(recipe, held_out),
+            reference=pa.Table.from_pandas(
+                scored[[*columns, "prediction", "predicted_at"]], preserve_index=False
+            ),
             commit=commit_state(console_root()),
         ),
     )
@@ -232,6 +236,15 @@ def _train_one(demo: Demo, recipe: Recipe) -> Served:
     move_version(workspace, lead, recipe.name, version.number, Stage.APPROVED)
     version = promote_version(workspace, lead, recipe.name, version.number)
     return Served(recipe, version, load_estimator(workspace, version.artefact_digest))
+
+
+def _reference_frame(demo: Demo) -> pd.DataFrame:
+    """Read every feature that there is, for the reference weeks; the segment once it is published."""
+    has_segment = SEGMENTATION in demo.served
+    if demo.reference is None or has_segment != (SEGMENT.name in demo.reference):
+        names = [feature.name for table in FEATURE_TABLES for feature in table.features]
+        demo.reference = _frame(demo, [*names, SEGMENT.name] if has_segment else names, REFERENCE_WEEKS)
+    return demo.reference
 
 
 def _frame(demo: Demo, columns: list[str] | tuple[str, ...], weeks: range) -> pd.DataFrame:
@@ -251,12 +264,10 @@ def _with_outcome(demo: Demo, recipe: Recipe, frame: pd.DataFrame) -> pd.DataFra
     return frame.merge(outcome, on=[HOUSEHOLD, "week"], how="left")
 
 
-def _metrics(
-    recipe: Recipe, estimator: BaseEstimator, held_out: pd.DataFrame
-) -> dict[str, tuple[float, int]]:
+def _metrics(recipe: Recipe, held_out: pd.DataFrame) -> dict[str, tuple[float, int]]:
     if not recipe.target:
         return {}
-    truth, scored = held_out["outcome"].to_numpy(), predict(recipe, estimator, held_out)
+    truth, scored = held_out["outcome"].to_numpy(), held_out["prediction"].to_numpy()
     rows = len(held_out)
     if recipe.problem_type == ProblemType.BINARY:
         return {
@@ -268,10 +279,3 @@ def _metrics(
         "rmse": (float(root_mean_squared_error(truth, scored)), rows),
         "mae": (float(mean_absolute_error(truth, scored)), rows),
     }
-
-
-def _scored_reference(
-    recipe: Recipe, estimator: BaseEstimator, rows: pd.DataFrame, columns: list[str]
-) -> pa.Table:
-    reference = rows[columns].assign(predicted_at=rows["as_of"], prediction=predict(recipe, estimator, rows))
-    return pa.Table.from_pandas(reference, preserve_index=False)

@@ -162,4 +162,4 @@ FROM read_parquet($files_0) AS t0
 {joins}
 WHERE t0.{AS_OF} BETWEEN $start AND $end
 ORDER BY t0.{AS_OF}, t0.{quoted(key)}
-"""
+"""  # noqa: S608 - the names are our own constants, or quoted

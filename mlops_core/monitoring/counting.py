@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from mlops_core.domain import (
     Actor,
     Model,
     ModelVersion,
     OutcomeSlice,
-    ReferenceProfile,
     StoredSlice,
 )
 from mlops_core.domain.states import LogKind, Origin, ProblemType
@@ -24,7 +23,8 @@ from mlops_core.monitoring.log_queries import (
     predictions_of,
 )
 from mlops_core.monitoring.logs import OUTCOME, log_table
-from mlops_core.monitoring.progress import NEVER, progress_of, put_progress
+from mlops_core.monitoring.progress import NEVER, Progress
+from mlops_core.monitoring.reading import read_grids
 from mlops_core.registry.columns import PREDICTED_AT, PREDICTION
 from mlops_core.slices import (
     OutcomePlan,
@@ -34,7 +34,6 @@ from mlops_core.slices import (
     SlicePlan,
     build_outcome_slices,
     build_slices,
-    decode_grids,
     decode_slice,
     encode_outcomes,
     encode_slice,
@@ -81,18 +80,21 @@ def count_logs(workspace: Workspace, actor: Actor, model: Model) -> None:
     moves the progress of both logs: a run that dies, or that another one overtakes, stores nothing, and
     the next run makes up for it.
     """
-    predictions = _gain(workspace, model, LogKind.PREDICTIONS)
-    outcomes = _gain(workspace, model, LogKind.OUTCOMES)
+    with workspace.store.read() as session:
+        progress = Progress(session, model)
+    predictions = _gain(workspace, progress, LogKind.PREDICTIONS)
+    outcomes = _gain(workspace, progress, LogKind.OUTCOMES)
     if predictions.since == predictions.version and outcomes.since == outcomes.version:
         return
     counted = _count(workspace, model, predictions, outcomes)
 
     def work(unit: UnitOfWork) -> None:
         gains = ((LogKind.PREDICTIONS, predictions), (LogKind.OUTCOMES, outcomes))
-        if any(progress_of(unit.session, model, log) != gain.since for log, gain in gains):
+        now = Progress(unit.session, model)
+        if any(now.of(log) != gain.since for log, gain in gains):
             return
         for log, gain in gains:
-            put_progress(unit, model, log, gain.version)
+            now.put(log, gain.version)
         for version_id, slices in counted.items():
             _merge_predictions(unit, version_id, slices)
             _replace_outcomes(unit, version_id, slices)
@@ -100,12 +102,11 @@ def count_logs(workspace: Workspace, actor: Actor, model: Model) -> None:
     workspace.store.bookkeep(actor, work)
 
 
-def _gain(workspace: Workspace, model: Model, log: LogKind) -> _Gain:
-    table = log_table(model, log)
+def _gain(workspace: Workspace, progress: Progress, log: LogKind) -> _Gain:
+    table = log_table(progress.model, log)
     if not workspace.warehouse.exists(table):
         return _Gain(NEVER, NEVER, [], [])
-    with workspace.store.read() as session:
-        since = progress_of(session, model, log)
+    since = progress.of(log)
     version, new = workspace.warehouse.files_since(table, since)
     return _Gain(since, version, new, workspace.warehouse.files(table, version=version))
 
@@ -121,7 +122,7 @@ def _count(workspace: Workspace, model: Model, predictions: _Gain, outcomes: _Ga
             version.number: version
             for version in session.exec(select(ModelVersion).where(ModelVersion.model_id == model.id))
         }
-        plans = {number: _slice_plan(session, model, versions[number]) for number in latest}
+    plans = {number: _slice_plan(workspace, model, versions[number]) for number in latest}
     counted = {}
     for number in latest.keys() | touched.keys():
         plan = plans.get(number)
@@ -142,14 +143,11 @@ def _together(first: Days, second: Days) -> Days:
     return days
 
 
-def _slice_plan(session: Session, model: Model, version: ModelVersion) -> SlicePlan:
-    grids = session.exec(
-        select(ReferenceProfile.grids).where(ReferenceProfile.model_version_id == version.id)
-    ).one()
+def _slice_plan(workspace: Workspace, model: Model, version: ModelVersion) -> SlicePlan:
     return SlicePlan(
         time_column=PREDICTED_AT,
         period="day",
-        grids=decode_grids(grids),
+        grids=read_grids(workspace, version),
         segment_columns=tuple(model.segment_columns),
     )
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlmodel import select
 
 from mlops_core.domain import ModelVersion, StoredSlice
-from mlops_core.domain.errors import InvalidInput
+from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.domain.states import Level, Origin
 from mlops_core.monitoring.levels import judge
 from mlops_core.monitoring.reading import read_reference, read_slices
@@ -118,6 +118,8 @@ def compare_windows(
         else read_slices(workspace, version, None, origin=Origin.REFERENCE, segment=segment)
     )
     after = read_slices(workspace, version, window, segment=segment)
+    if segment and segment not in segments_of(workspace, model_name):
+        raise NotFound(f"model '{model_name}' has no segment '{segment}': choose one of its own")
     columns = [name for name in (*version.columns, PREDICTION) if name in before.columns]
     weeks = windows_around(_days(workspace, version), 7)
     by_week = [read_slices(workspace, version, week, segment=segment, columns=columns) for week in weeks]

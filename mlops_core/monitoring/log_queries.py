@@ -38,7 +38,7 @@ def latest_by_day(files: Sequence[str]) -> dict[int, dict[datetime, datetime]]:
 SELECT {VERSION}, date_trunc('day', {PREDICTED_AT}) AS day, max({PREDICTED_AT})
 FROM read_parquet($files, union_by_name = true)
 GROUP BY ALL
-"""
+"""  # noqa: S608 - the names are our own constants
     with warehouse_sql() as connection:
         rows = connection.execute(query, {"files": list(files)}).fetchall()
     latest: dict[int, dict[datetime, datetime]] = defaultdict(dict)
@@ -56,7 +56,7 @@ def days_with_outcomes(predictions: Sequence[str], outcomes: Sequence[str]) -> D
 SELECT DISTINCT p.{VERSION}, date_trunc('day', p.{PREDICTED_AT}) AS day
 FROM read_parquet($predictions, union_by_name = true) AS p
 SEMI JOIN read_parquet($outcomes) AS o USING ({PREDICTION_ID})
-"""
+"""  # noqa: S608 - the names are our own constants
     with warehouse_sql() as connection:
         rows = connection.execute(
             query, {"predictions": list(predictions), "outcomes": list(outcomes)}
@@ -91,7 +91,7 @@ JOIN (
 WHERE p.{VERSION} = $number
     AND p.{PREDICTED_AT} >= $start AND p.{PREDICTED_AT} < $end
     AND list_contains($days, date_trunc('day', p.{PREDICTED_AT}))
-"""
+"""  # noqa: S608 - the names are our own constants, or quoted
     with warehouse_sql() as connection:
         table: pa.Table = connection.execute(
             query,

@@ -21,7 +21,7 @@ from mlops_core.domain import (
 )
 from mlops_core.domain.states import Level, MonitorKind, Origin
 from mlops_core.monitoring.levels import judge
-from mlops_core.monitoring.progress import measurements_of, progress_of, put_progress
+from mlops_core.monitoring.progress import Progress, measurements_of
 from mlops_core.monitoring.reading import read_grids, read_outcomes, read_reference, read_slices
 from mlops_core.monitoring.watch import monitors_of, thresholds_of
 from mlops_core.monitoring.windows import Window, window_at, windows_around
@@ -59,33 +59,34 @@ def measure_version(workspace: Workspace, actor: Actor, model: Model, version: M
     with workspace.store.read() as session:
         monitors = monitors_of(session, version)
         thresholds = thresholds_of(session, monitors)
-        since = progress_of(session, model, log)
+        since = Progress(session, model).of(log)
         # Read before the slices: what is counted meanwhile is measured again the next time.
         revision = session.exec(select(StoreRevision.revision)).one()
         versions = session.exec(select(ModelVersion.id).where(ModelVersion.model_id == model.id)).all()
         predictions = _changed(session, StoredSlice, [version.id], since)
         outcomes = _changed(session, OutcomeSlice, [version.id], since)
         usage = _changed(session, StoredSlice, versions, since)
-    now = workspace.clock.now()
-    results: list[tuple[Monitor, Found]] = []
-    for monitor in monitors:
-        match monitor.kind:
-            case MonitorKind.PERFORMANCE:
-                windows = windows_around(outcomes, monitor.window_days)
-            case MonitorKind.USAGE:
-                windows = windows_around(usage, monitor.window_days)
-            case _:
-                windows = windows_around(predictions, monitor.window_days)
-        results += [(monitor, found) for found in _measure(workspace, version, monitor, windows, now)]
+        now = workspace.clock.now()
+        results: list[tuple[Monitor, Found]] = []
+        for monitor in monitors:
+            match monitor.kind:
+                case MonitorKind.PERFORMANCE:
+                    windows = windows_around(outcomes, monitor.window_days)
+                case MonitorKind.USAGE:
+                    windows = windows_around(usage, monitor.window_days)
+                case _:
+                    windows = windows_around(predictions, monitor.window_days)
+            results += [(monitor, found) for found in _measure(workspace, version, monitor, windows, now)]
 
     def work(unit: UnitOfWork) -> int:
-        if progress_of(unit.session, model, log) != since:
+        progress = Progress(unit.session, model)
+        if progress.of(log) != since:
             return 0
         known = _newest(unit.session, results)
         rows = [_measurement(monitor, found, thresholds[monitor.id], now) for monitor, found in results]
         changed = [row for row in rows if _is_news(row, known)]
         unit.session.add_all(changed)
-        put_progress(unit, model, log, revision)
+        progress.put(log, revision)
         return len(changed)
 
     return workspace.store.bookkeep(actor, work)

@@ -4,9 +4,8 @@ from sqlmodel import Session, select
 
 from mlops_core.domain import LogProgress, Model, ModelVersion
 from mlops_core.domain.states import LogKind
-from mlops_core.store import UnitOfWork
 
-__all__ = ["NEVER", "measurements_of", "progress_of", "put_progress"]
+__all__ = ["NEVER", "Progress", "measurements_of"]
 
 NEVER = -1
 """The progress of what was never looked at."""
@@ -17,24 +16,35 @@ def measurements_of(version: ModelVersion) -> str:
     return f"{LogKind.MEASUREMENTS}:{version.number}"
 
 
-def progress_of(session: Session, model: Model, log: str) -> int:
-    """Return how far a model's log has been counted, `NEVER` when it never was."""
-    found = session.exec(
-        select(LogProgress.version).where(LogProgress.model_id == model.id, LogProgress.log == log)
-    ).first()
-    return NEVER if found is None else found
+class Progress:
+    """How far the logs of one model have been counted and its versions measured, read at one moment.
 
-
-def put_progress(unit: UnitOfWork, model: Model, log: str, version: int) -> None:
-    """Note how far a model's log has been counted.
-
-    What was counted from an older progress than `progress_of` tells in this unit must not be stored:
-    another run has counted it meanwhile.
+    Attributes
+    ----------
+    model
+        Whose progress it is.
     """
-    progress = unit.session.exec(
-        select(LogProgress).where(LogProgress.model_id == model.id, LogProgress.log == log)
-    ).first()
-    if progress is not None:
-        progress.version = version
-    elif version != NEVER:
-        unit.session.add(LogProgress(model_id=model.id, log=log, version=version))
+
+    def __init__(self, session: Session, model: Model) -> None:
+        self.model = model
+        self._session = session
+        rows = session.exec(select(LogProgress).where(LogProgress.model_id == model.id))
+        self._rows = {row.log: row for row in rows}
+
+    def of(self, log: str) -> int:
+        """Return how far a log has been counted, `NEVER` when it never was."""
+        row = self._rows.get(log)
+        return NEVER if row is None else row.version
+
+    def put(self, log: str, version: int) -> None:
+        """Note how far a log has been counted, in the session of a unit of work.
+
+        What was counted from an older progress than `of` tells in that unit must not be stored: another
+        run has counted it meanwhile.
+        """
+        row = self._rows.get(log)
+        if row is not None:
+            row.version = version
+        elif version != NEVER:
+            self._rows[log] = LogProgress(model_id=self.model.id, log=log, version=version)
+            self._session.add(self._rows[log])

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlmodel import col, select
 
@@ -12,7 +13,7 @@ from mlops_core.domain.errors import BigboardError
 from mlops_core.domain.states import JobState
 from mlops_core.monitoring.counting import count_logs
 from mlops_core.monitoring.measuring import measure_version
-from mlops_core.monitoring.watch import monitors_of, watch_version
+from mlops_core.monitoring.watch import unwatched_versions, watch_version
 from mlops_core.registry.models import champions, list_models
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace
@@ -54,6 +55,10 @@ def run_monitoring(
     with workspace.store.read() as session:
         by_id = {model.id: model for model in list_models(session)}
         watched = [(by_id[model_id], version) for model_id, version in champions(session).items()]
+        unwatched = unwatched_versions(session, [version for _, version in watched])
+    for model, version in watched:
+        if version.id in unwatched:
+            workspace.store.write(actor, partial(watch_version, model=model, version=version))
     measurements = 0
     failures: dict[str, str] = {}
     for model, version in sorted(watched, key=lambda pair: pair[0].name):
@@ -106,10 +111,6 @@ def close_interrupted_runs(workspace: Workspace, actor: Actor) -> int:
 
 
 def _check(workspace: Workspace, actor: Actor, model: Model, version: ModelVersion) -> int:
-    with workspace.store.read() as session:
-        is_watched = bool(monitors_of(session, version))
-    if not is_watched:
-        workspace.store.write(actor, lambda unit: watch_version(unit, model, version))
     count_logs(workspace, actor, model)
     return measure_version(workspace, actor, model, version)
 

@@ -1,5 +1,6 @@
 """The monitors that every champion gets, with their thresholds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
@@ -9,7 +10,15 @@ from mlops_core.domain.states import Level, MonitorKind, ProblemType
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 from mlops_core.store import UnitOfWork
 
-__all__ = ["DRIFT_LIMITS", "Limit", "default_monitors", "monitors_of", "thresholds_of", "watch_version"]
+__all__ = [
+    "DRIFT_LIMITS",
+    "Limit",
+    "default_monitors",
+    "monitors_of",
+    "thresholds_of",
+    "unwatched_versions",
+    "watch_version",
+]
 
 _DAY = 24.0
 
@@ -137,6 +146,15 @@ def monitors_of(session: Session, version: ModelVersion) -> list[Monitor]:
     return list(
         session.exec(select(Monitor).where(Monitor.model_version_id == version.id).order_by(col(Monitor.id)))
     )
+
+
+def unwatched_versions(session: Session, versions: Sequence[ModelVersion]) -> set[int]:
+    """Return the ids of those versions that have no monitor yet."""
+    ids = {version.id for version in versions}
+    watched = session.exec(
+        select(Monitor.model_version_id).where(col(Monitor.model_version_id).in_(ids)).distinct()
+    )
+    return ids - set(watched)
 
 
 def thresholds_of(session: Session, monitors: list[Monitor]) -> dict[int, list[Threshold]]:

@@ -1,5 +1,6 @@
 """Which commit of the project a version was trained from."""
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,12 @@ def commit_state(folder: Path) -> CommitState:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    git = shutil.which("git")
+    if git is None:
+        return ""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        done = subprocess.run(  # noqa: S603 - a fixed program, and arguments that are no user's text
+            [git, "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

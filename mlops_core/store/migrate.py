@@ -12,11 +12,13 @@ from sqlalchemy.schema import DropTable
 
 from mlops_core.domain.errors import NoWorkspace, StoreForeign, StoreTooNew
 
-__all__ = ["check_schema_version", "current_version", "head_version", "take_down", "upgrade"]
+__all__ = ["OUR_TABLE", "check_schema_version", "current_version", "head_version", "take_down", "upgrade"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ALEMBIC = "alembic_version"
-_OURS = "store_revision"
+OUR_TABLE = "store_revision"
+"""A table that every store of ours has; a database without it belongs to something else."""
+
 _ONE_AT_A_TIME = 0x626967626F617264  # "bigboard": the PostgreSQL lock under which a process migrates
 
 
@@ -59,7 +61,7 @@ def check_schema_version(version: str | None, tables: frozenset[str], where: str
     """
     if version is None and not tables - {_ALEMBIC}:
         return
-    if version is None or _OURS not in tables:
+    if version is None or OUR_TABLE not in tables:
         raise StoreForeign(
             f"{where} holds tables of something else ({', '.join(sorted(tables)[:3])}, …) and was left "
             "untouched: choose another database"

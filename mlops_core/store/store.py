@@ -40,6 +40,7 @@ class Store:
         self.engine = engine
         self.clock = clock
         self._writing = threading.RLock()
+        self._reading = threading.local()
 
     @property
     def dialect(self) -> str:
@@ -48,9 +49,20 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session for reading; what it loads stays usable afterwards."""
+        """Give a session for reading; what it loads stays usable afterwards.
+
+        Reads inside a read, of the same thread, share its session and so see the same state.
+        """
+        outer = getattr(self._reading, "session", None)
+        if outer is not None:
+            yield outer
+            return
         with Session(self.engine, expire_on_commit=False) as session:
-            yield session
+            self._reading.session = session
+            try:
+                yield session
+            finally:
+                self._reading.session = None
 
     def revision(self) -> int:
         """Return the count of changes so far; it grows with each unit of work."""

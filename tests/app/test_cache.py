@@ -98,7 +98,6 @@ def test_another_workspace_has_answers_of_its_own(
     other.close()
 
 
-@pytest.mark.xfail(strict=True, reason="each run of a page's script makes a cache of its own")
 def test_a_page_that_is_run_again_asks_the_store_nothing_that_it_knows(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -19,14 +28,18 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+Theme: TypeAlias = Literal["light", "dark"]
+
 LIMIT = 30_000  # milliseconds; two busy cores are slow
+expect.set_options(timeout=LIMIT)
+
 # Streamlit's own client looks for its server below the path of every page before it tries the root.
 PROBE = re.compile(r"/_stcore/(health|host-config)$")
 
 SETTLED = """
 () => {
     const app = document.querySelector('[data-testid="stApp"]')
-    return app
+    return document.querySelector('[data-testid="stException"]') || app
         && document.querySelector('[data-testid="stMain"] h3')
         && !document.querySelector('[data-testid="stStatusWidget"]')
         && !document.querySelector('[data-testid="stSkeleton"]')
@@ -54,10 +67,10 @@ class Window:
         return self.settle()
 
     def settle(self) -> Window:
-        """Wait until the script has run and has drawn its first line; an exception ends the wait."""
+        """Wait until the script has run and has drawn its first line, or an exception."""
         self.page.wait_for_function(SETTLED)
-        for box in self.page.get_by_test_id("stException").all():
-            self.faults.append(f"exception: {box.inner_text()[:300]}")
+        exceptions = [box.inner_text()[:300] for box in self.page.get_by_test_id("stException").all()]
+        assert not exceptions, exceptions
         return self
 
     @property
@@ -81,34 +94,43 @@ class Window:
             self.elsewhere.add(request.url)
 
 
+class NewWindow:
+    """Opens windows; those of colleagues know nothing of what the others have loaded."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser = browser
+        self._url = url
+        self._shared: dict[Theme, BrowserContext] = {}
+        self.opened: list[Window] = []
+
+    def __call__(self, theme: Theme = "light", *, colleague: bool = False) -> Window:
+        context = None if colleague else self._shared.get(theme)
+        if context is None:
+            viewport = ViewportSize(width=1366, height=768)
+            context = self._browser.new_context(viewport=viewport, color_scheme=theme)
+            if not colleague:
+                self._shared[theme] = context
+        self.opened.append(Window(context, self._url))
+        return self.opened[-1]
+
+
 @pytest.fixture(scope="module")
-def browser(chromium_path: Path) -> Iterator[Browser]:
+def windows(chromium_path: Path, served_console: str) -> Iterator[NewWindow]:
     """One browser for a module."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
-        yield running
-        running.close()
-
-
-NewWindow = Callable[..., Window]
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
+        yield NewWindow(browser, served_console)
+        browser.close()
 
 
 @pytest.fixture
-def new_window(browser: Browser, served_console: str) -> Iterator[NewWindow]:
-    """Open windows that know nothing of each other; each must end without a fault."""
-    contexts: list[BrowserContext] = []
-    windows: list[Window] = []
-
-    def make(theme: Literal["light", "dark"] = "light") -> Window:
-        context = browser.new_context(viewport={"width": 1366, "height": 768}, color_scheme=theme)
-        contexts.append(context)
-        windows.append(Window(context, served_console))
-        return windows[-1]
-
-    yield make
-    for context in contexts:
-        context.close()
-    faults = [fault for window in windows for fault in window.faults]
+def new_window(windows: NewWindow) -> Iterator[NewWindow]:
+    """Open windows on the console; each must end without a fault."""
+    yield windows
+    faults = [fault for window in windows.opened for fault in window.faults]
+    for window in windows.opened:
+        window.page.close()
+    windows.opened.clear()
     assert not faults, faults
 
 

@@ -50,7 +50,7 @@ def test_the_url_after_a_click_opens_the_same_model_for_a_colleague(
     window.page.wait_for_url("**/model?*")
     window.wait_for_headline(query(window)["model"])
 
-    colleague = new_window().open(window.page.url.removeprefix(window.url))
+    colleague = new_window(colleague=True).open(window.page.url.removeprefix(window.url))
 
     assert colleague.headline == window.headline
 
@@ -62,15 +62,17 @@ def test_choosing_a_filter_writes_it_into_the_url_that_a_colleague_opens(
     window.page.get_by_test_id("stMain").get_by_text("Slow", exact=True).click()
     window.page.get_by_placeholder("Find").first.fill("deli")
     window.page.keyboard.press("Enter")
-    window.page.wait_for_function("() => location.search.includes('deli') && location.search.includes('Slow')")
+    window.page.wait_for_function(
+        "() => location.search.includes('deli') && location.search.includes('Slow')"
+    )
     window.settle()
 
-    colleague = new_window().open(window.page.url.removeprefix(window.url))
+    colleague = new_window(colleague=True).open(window.page.url.removeprefix(window.url))
 
     assert shown(colleague) == shown(window)
-    expect(colleague.page.locator("input").and_(colleague.page.get_by_placeholder("Find")).first).to_have_value(
-        "deli"
-    )
+    expect(
+        colleague.page.locator("input").and_(colleague.page.get_by_placeholder("Find")).first
+    ).to_have_value("deli")
 
 
 def shown(window: Window) -> list[str]:
@@ -87,7 +89,7 @@ def test_a_link_to_a_column_of_a_model_opens_the_explorer_there(window: Window) 
     window.open("/explorer?" + urlencode({"of": "churn-risk", "column": "marital_status"}))
 
     assert "churn-risk" in window.headline
-    expect(window.page.get_by_text("marital_status", exact=False).first).to_be_visible()
+    expect(window.page.locator("strong").filter(has_text="marital_status").first).to_be_visible()
 
 
 def test_choosing_a_statistic_is_part_of_the_link(window: Window, new_window: NewWindow) -> None:
@@ -96,7 +98,7 @@ def test_choosing_a_statistic_is_part_of_the_link(window: Window, new_window: Ne
     window.page.wait_for_function("() => location.search.includes('statistic')")
     window.settle()
 
-    colleague = new_window().open(window.page.url.removeprefix(window.url))
+    colleague = new_window(colleague=True).open(window.page.url.removeprefix(window.url))
 
     assert colleague.headline == window.headline
     chosen = colleague.page.locator('[data-testid="stMain"] [aria-checked="true"], [kind$="Active"]')
@@ -119,6 +121,7 @@ def test_choosing_another_actor_opens_the_page_of_that_role(window: Window) -> N
     ).to_have_value("Claire Beaumont · executive")
 
 
+@pytest.mark.xfail(strict=True, reason="Streamlit clears no parameter that a widget is bound to")
 def test_another_actor_can_be_chosen_where_filters_are_in_the_url(window: Window) -> None:
     window.open("/?show=Slow&find=deli")
 

@@ -77,7 +77,8 @@ def test_the_median_measured_auc_is_the_one_that_scikit_learn_computes(
 
 def test_searching_keeps_the_models_of_an_owner(console: Workspace, demo_facts: Facts) -> None:
     owner, owned = demo_facts.rows(
-        "SELECT a.full_name, list(m.name ORDER BY m.name) FROM model AS m JOIN actor AS a ON a.id = m.owner_id "
+        "SELECT a.full_name, list(m.name ORDER BY m.name) "
+        "FROM model AS m JOIN actor AS a ON a.id = m.owner_id "
         "GROUP BY a.full_name ORDER BY a.full_name LIMIT 1"
     )[0]
 

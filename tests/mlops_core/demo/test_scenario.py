@@ -21,7 +21,7 @@ def test_the_second_half_of_the_year_is_replayed_in_whole_requests() -> None:
     scenario = load_scenario()
 
     assert (scenario.clock.first_week, scenario.clock.last_week) == (27, 52)
-    assert scenario.serving.request_rows == 250
+    assert scenario.serving.request_rows == 500
 
 
 def test_only_models_that_exist_are_named() -> None:

@@ -1,0 +1,167 @@
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sqlmodel import select
+
+from mlops_core.domain import AuditEvent
+from mlops_core.domain.errors import InvalidInput, NotFound, SchemaMismatch
+from mlops_core.domain.states import ProblemType
+from mlops_core.monitoring import log_outcomes, log_predictions
+from tests.factories import NOW, champion, new_model, population, system
+
+START = datetime(2025, 3, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def churn(workspace):
+    return champion(workspace)
+
+
+@pytest.fixture
+def rows():
+    return population(20, start=START, days=1)
+
+
+def changed(table, **columns):
+    frame = table.to_pandas().assign(**columns)
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def log(workspace, rows, number=1):
+    return log_predictions(workspace, system(workspace), "churn-risk", number, rows)
+
+
+def tell(workspace, rows, name="churn-risk"):
+    return log_outcomes(workspace, system(workspace), name, rows)
+
+
+def test_predictions_are_kept_with_the_version_that_made_them(workspace, churn, rows):
+    batch = churn.predictions(rows)
+    assert log(workspace, batch) == 0
+    kept = workspace.warehouse.read("predictions/churn-risk")
+    assert kept.drop_columns(["model_version"]).equals(
+        batch.cast(kept.drop_columns(["model_version"]).schema)
+    )
+    assert set(kept["model_version"].to_pylist()) == {1}
+
+
+def test_outcomes_are_kept_as_numbers(workspace, churn, rows):
+    outcomes = churn.outcomes(rows, known_at=NOW)
+    tell(workspace, outcomes.set_column(1, "outcome", outcomes["outcome"].cast(pa.bool_())))
+    kept = workspace.warehouse.read("outcomes/churn-risk")
+    assert kept["outcome"].to_pylist() == rows["answer"].tolist()
+
+
+def test_logging_is_audited_with_the_version_that_holds_the_rows(workspace, churn, rows):
+    log(workspace, churn.predictions(rows))
+    version = log(workspace, churn.predictions(rows, prefix="q"))
+    with workspace.store.read() as session:
+        event = session.exec(select(AuditEvent).order_by(AuditEvent.id.desc())).first()
+    assert (event.action, event.details) == ("predictions.logged", {"rows": 20, "version": version})
+
+
+@pytest.mark.parametrize(
+    "column", ["prediction_id", "predicted_at", "prediction", "latency_ms", "income", "region"]
+)
+def test_predictions_that_lack_a_column_are_refused(workspace, churn, rows, column):
+    with pytest.raises(InvalidInput, match=f"predictions of churn-risk lack {column}"):
+        log(workspace, churn.predictions(rows).drop_columns([column]))
+    assert not workspace.warehouse.exists("predictions/churn-risk")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"prediction": 1.5}, "between 0 and 1, got 1.5"),
+        ({"prediction": "yes"}, "'prediction' .* holds .*, not numbers"),
+        ({"latency_ms": "fast"}, "'latency_ms' .* not numbers"),
+        ({"income": "rich"}, "'income' .* not numbers"),
+        ({"region": 0.5}, "'region' .* not text"),
+        ({"predicted_at": "today"}, "'predicted_at' .* not times"),
+        ({"predicted_at": pd.Timestamp("2025-03-03")}, "without a time zone"),
+        ({"predicted_at": pd.NaT}, "rows without predicted_at"),
+        ({"prediction_id": None}, "rows without prediction_id"),
+        ({"prediction_id": 0.5}, "'prediction_id' .* not text"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_first_batch_that_no_run_could_count_is_refused(workspace, churn, rows, wrong, message):
+    with pytest.raises(InvalidInput, match=message):
+        log(workspace, changed(churn.predictions(rows), **wrong))
+    assert not workspace.warehouse.exists("predictions/churn-risk")
+
+
+def test_a_later_batch_of_other_types_or_columns_is_refused(workspace, churn, rows):
+    log(workspace, churn.predictions(rows))
+    batch = churn.predictions(rows, prefix="q")
+    with pytest.raises(SchemaMismatch, match="lacks column 'customer'"):
+        log(workspace, batch.drop_columns(["customer"]))
+    with pytest.raises(SchemaMismatch, match="no column 'typo'"):
+        log(workspace, changed(batch, typo=1))
+    with pytest.raises(SchemaMismatch, match="column 'age' of table 'predictions/churn-risk' holds int64"):
+        log(workspace, changed(batch, age=1.5))
+    assert workspace.warehouse.version("predictions/churn-risk") == 0
+
+
+@pytest.mark.parametrize("column", ["prediction_id", "outcome", "known_at"])
+def test_outcomes_that_lack_a_column_are_refused(workspace, churn, rows, column):
+    with pytest.raises(InvalidInput, match=f"outcomes of churn-risk lack {column}"):
+        tell(workspace, churn.outcomes(rows, known_at=NOW).drop_columns([column]))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"outcome": 2.0}, "must be 0 or 1, got 2"),
+        ({"outcome": "yes"}, "must be numbers"),
+        ({"known_at": pd.NaT}, "rows without known_at"),
+        ({"known_at": "today"}, "'known_at' .* not times"),
+        ({"prediction_id": None}, "rows without prediction_id"),
+    ],
+)
+def test_outcomes_that_cannot_be_are_refused(workspace, churn, rows, wrong, message):
+    with pytest.raises(InvalidInput, match=message):
+        tell(workspace, changed(churn.outcomes(rows, known_at=NOW), **wrong))
+    assert not workspace.warehouse.exists("outcomes/churn-risk")
+
+
+def test_an_outcome_of_a_regression_must_be_finite(workspace, rows):
+    value = champion(workspace, "basket-value", ProblemType.REGRESSION)
+    outcomes = value.outcomes(rows, known_at=NOW)
+    wrong = outcomes.set_column(1, "outcome", pa.array([float("inf")] * 20))
+    with pytest.raises(InvalidInput, match="must be finite, got inf"):
+        tell(workspace, wrong, "basket-value")
+    tell(workspace, outcomes, "basket-value")
+
+
+def test_a_clustering_has_no_outcomes(workspace, churn, rows):
+    from mlops_core.registry import create_model
+
+    create_model(
+        workspace,
+        system(workspace),
+        name="segments",
+        description="Segments",
+        owner=system(workspace),
+        problem_type=ProblemType.CLUSTERING,
+        primary_metric=None,
+        latency_objective_ms=10,
+        cadence_hours=24,
+    )
+    with pytest.raises(InvalidInput, match="is a clustering"):
+        tell(workspace, churn.outcomes(rows, known_at=NOW), "segments")
+
+
+def test_rows_of_a_model_or_version_that_does_not_exist_are_refused(workspace, churn, rows):
+    with pytest.raises(NotFound, match="no version 7"):
+        log(workspace, churn.predictions(rows), 7)
+    with pytest.raises(NotFound, match="no model 'none'"):
+        tell(workspace, churn.outcomes(rows, known_at=NOW + timedelta(days=1)), "none")
+
+
+def test_a_model_without_a_version_logs_nothing(workspace, churn, rows):
+    new_model(workspace, "basket-value")
+    with pytest.raises(NotFound, match="'basket-value' has no version 1"):
+        log_predictions(workspace, system(workspace), "basket-value", 1, churn.predictions(rows))
