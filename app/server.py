@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount, Route
 from streamlit import config
 from streamlit.starlette import App
 
@@ -42,7 +44,7 @@ def create_application(workspace: Workspace) -> App:
     return App(
         console_root() / "app" / "main.py",
         lifespan=lifespan,
-        routes=[Mount("/api", app=create_api(workspace))],
+        routes=[Mount("/api", app=create_api(workspace)), Route("/board", _to_board)],
     )
 
 
@@ -56,6 +58,11 @@ def run(workspace: Workspace, host: str, port: int) -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         ws="websockets-sansio",
     )
+
+
+async def _to_board(request: Request) -> RedirectResponse:
+    """Lead to the board by its name too: Streamlit serves its first page at `/` alone."""
+    return RedirectResponse(f"/?{request.url.query}" if request.url.query else "/")
 
 
 def _apply_config() -> None:

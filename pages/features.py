@@ -5,11 +5,13 @@ import streamlit as st
 
 from app import session
 from app.cache import until_changed
+from app.components.choices import counted_choice
 from app.components.formats import ago
 from app.components.tables import draw_table
 from mlops_core.domain.states import FeatureKind
 from mlops_core.features.search import FeatureLine, feature_news, search_features
 
+_WORDS = {kind: kind.capitalize() for kind in FeatureKind}
 _search = until_changed(search_features)
 _news = until_changed(feature_news)
 
@@ -46,14 +48,7 @@ def _draw_search(everything: list[FeatureLine]) -> list[FeatureLine]:
             width=330,
         )
         counts = {kind: sum(line.kind == kind for line in everything) for kind in FeatureKind}
-        kind = st.segmented_control(
-            "Kind",
-            list(FeatureKind),
-            format_func=lambda one: f"{one.capitalize()} · {counts[one]}",
-            key="kind",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+        kind = counted_choice("Kind", counts, _WORDS, key="kind")
     found = [line for line in _search(text or "") if kind is None or line.kind == kind]
     st.markdown(f"**{len(found)} of {len(everything)} features**")
     return found

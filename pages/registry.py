@@ -5,6 +5,7 @@ import streamlit as st
 
 from app import session
 from app.cache import until_changed
+from app.components.choices import counted_choice
 from app.components.facts import draw_facts
 from app.components.formats import ago, exact
 from app.components.tables import draw_table
@@ -58,14 +59,7 @@ def draw_registry() -> None:
 def _draw_filters(lines: list[VersionLine]) -> tuple[Stage | None, str]:
     counts = {stage: sum(line.stage == stage for line in lines) for stage in Stage}
     with st.container(horizontal=True, vertical_alignment="center"):
-        chosen = st.segmented_control(
-            "Stage",
-            list(Stage),
-            format_func=lambda stage: f"{_WORDS[stage]} · {counts[stage]}",
-            key="stage",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+        chosen = counted_choice("Stage", counts, _WORDS, key="stage")
         text = st.text_input(
             "Find a version",
             key="find_version",

@@ -7,6 +7,7 @@ __all__ = ["ago", "compact", "day", "exact", "period", "share", "signed"]
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+_HALF_OF_LAST_DIGIT = 0.0005
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
@@ -50,7 +51,7 @@ def compact(number: float) -> str:
     ('51.8k', '1.25M', '812')
     """
     for limit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= limit:
+        if abs(number) >= limit * (1 - _HALF_OF_LAST_DIGIT):
             return f"{number / limit:.3g}{letter}"
     return f"{number:,.0f}"
 

@@ -43,9 +43,10 @@ def draw_header() -> None:
             width=250,
         )
     if chosen != session.current_actor().name:
-        # Streamlit forgets the box's own value when the page is switched: the session keeps it.
+        # Streamlit forgets the box's own value when the page is switched: the session keeps it. It clears
+        # no parameter that a widget is bound to, but replaces them all by none.
         session.look_as(people[chosen])
-        st.switch_page(pages()[HOME[Role(people[chosen].role)]])
+        st.switch_page(pages()[HOME[Role(people[chosen].role)]], query_params={})
 
 
 def _banner() -> str:

@@ -280,20 +280,28 @@ def _newest_window(session: Session, monitors: Sequence[int]) -> dict[int, list[
 
 
 def _usage(session: Session, versions: Sequence[int]) -> dict[int, list[int]]:
-    """Return the predictions in each of the newest windows of a version, oldest first."""
+    """Return the predictions in each of the newest windows, oldest first.
+
+    The last one is the newest window in which any model of the same cadence has predicted: a model that
+    has not is given a 0 there.
+    """
     rows = session.exec(
-        select(Monitor.model_version_id, Measurement.window_start, Measurement.rows)
+        select(Monitor.model_version_id, Monitor.window_days, Measurement.window_start, Measurement.rows)
         .join(Monitor, col(Monitor.id) == col(Measurement.monitor_id))
         .where(col(Monitor.model_version_id).in_(versions), Measurement.statistic == "predictions")
         .order_by(col(Measurement.id))
     )
-    windows: dict[int, dict[datetime, int]] = defaultdict(dict)
-    for version, start, count in rows:
-        windows[version][start] = count
-    return {
-        version: [found[start] for start in sorted(found)][-_USAGE_WINDOWS:]
-        for version, found in windows.items()
-    }
+    windows: dict[tuple[int, int], dict[datetime, int]] = defaultdict(dict)
+    newest: dict[int, datetime] = {}
+    for version, days, start, count in rows:
+        windows[version, days][start] = count
+        newest[days] = max(start, newest.get(days, start))
+    usage = {}
+    for (version, days), found in windows.items():
+        span = timedelta(days=days)
+        number = min((newest[days] - min(found)) // span + 1, _USAGE_WINDOWS)
+        usage[version] = [found.get(newest[days] - n * span, 0) for n in reversed(range(number))]
+    return usage
 
 
 def _nearest_limit(row: Measurement, thresholds: Sequence[Threshold]) -> float | None:

@@ -74,6 +74,34 @@ def eventful(built_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     shutil.rmtree(folder)
 
 
+@pytest.fixture
+def outside(eventful: Workspace) -> dict[str, set[str]]:
+    """The models outside a range in their newest windows, by kind of monitor, from the store.
+
+    Response times in the demo are really measured: on a busy machine, more models than one are slow.
+    """
+    with eventful.store.engine.connect() as connection:
+        rows = connection.exec_driver_sql(OUTSIDE).fetchall()
+    found: dict[str, set[str]] = {"drift": set(), "latency": set()}
+    for kind, model in rows:
+        found.setdefault(kind, set()).add(model)
+    assert found["drift"] == {DRIFTED}
+    assert SLOW in found["latency"]
+    return found
+
+
+OUTSIDE = """
+SELECT DISTINCT monitor.kind, model.name
+FROM measurement
+JOIN (SELECT monitor_id, max(window_start) AS window_start FROM measurement GROUP BY monitor_id)
+    USING (monitor_id, window_start)
+JOIN monitor ON monitor.id = measurement.monitor_id
+JOIN model_version ON model_version.id = monitor.model_version_id
+JOIN model ON model.id = model_version.model_id
+WHERE level IN ('warning', 'critical')
+"""
+
+
 def newest_predictions(workspace: Workspace, model: str) -> pa.Table:
     """The rows that a model scored last, to be scored again now."""
     folder = workspace.settings.workspace / "warehouse" / "predictions" / model
