@@ -38,6 +38,8 @@ __all__ = ["DEMO_BANNER", "BuildProgress", "build_demo", "demo_is_complete"]
 DEMO_BANNER = "demo: real purchases, simulated operations"
 _SETTING = "demo"
 _MARKER = ".bigboard-demo"
+_BUILDING = ".building"
+_OLD = ".old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +151,11 @@ class _Steps:
 def _aside(settings: Settings) -> Settings:
     """Return where to build: beside the place of each part, so that a rename moves it there."""
     workspace = settings.workspace
-    aside = workspace.with_name(workspace.name + ".building")
+    aside = workspace.with_name(workspace.name + _BUILDING)
     warehouse = ""
     if settings.warehouse:
         place = settings.warehouse_root
-        warehouse = str(place.with_name(place.name + ".building"))
+        warehouse = str(place.with_name(place.name + _BUILDING))
     database = settings.database_url
     if database and settings.database_file is not None:
         database = f"duckdb:///{aside.absolute() / settings.database_file.name}"
@@ -168,7 +170,7 @@ def _refuse_foreign(settings: Settings) -> None:
             f"directly in {settings.workspace}"
         )
     workspace = settings.workspace
-    if workspace.is_dir() and any(workspace.iterdir()) and not (workspace / _MARKER).exists():
+    if _is_foreign(workspace):
         raise Conflict(
             f"{workspace} holds something else than a demo: choose another folder with --workspace"
         )
@@ -177,6 +179,10 @@ def _refuse_foreign(settings: Settings) -> None:
     warehouse = settings.warehouse_root
     if settings.warehouse and warehouse.exists() and not (warehouse / _MARKER).exists():
         raise Conflict(f"the warehouse {warehouse} exists already: choose another with BIGBOARD_WAREHOUSE")
+    for place in (workspace, *([warehouse] if settings.warehouse else [])):
+        for beside in (place.with_name(place.name + suffix) for suffix in (_BUILDING, _OLD)):
+            if _is_foreign(beside):
+                raise Conflict(f"{beside} is needed for building and holds something else: move it away")
     if file is None:
         _refuse_foreign_database(settings)
 
@@ -206,8 +212,8 @@ def _clear(aside: Settings, settings: Settings) -> None:
             if getattr(error, "process_id", None):
                 raise
     for folder in (aside.workspace, Path(aside.warehouse) if aside.warehouse else None):
-        if folder is not None and folder.exists():
-            shutil.rmtree(folder)
+        if folder is not None:
+            _remove_build(folder)
     aside.workspace.mkdir(parents=True)
     (aside.workspace / _MARKER).touch()
     if aside.warehouse:
@@ -225,12 +231,28 @@ def _move_into_place(aside: Settings, settings: Settings) -> None:
 
 def _swap(built: Path, place: Path) -> None:
     """Put a built folder in its place; what stood there is a demo that was built before."""
-    old = place.with_name(place.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
+    old = place.with_name(place.name + _OLD)
+    _remove_build(old)
     if place.exists():
         place.rename(old)
     os.replace(built, place)
-    shutil.rmtree(old, ignore_errors=True)
+    _remove_build(old)
+
+
+def _remove_build(folder: Path) -> None:
+    """Remove a folder that a build has made, the marker last: until then the next run knows it as ours."""
+    if not folder.exists():
+        return
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != _MARKER:
+            entry.unlink()
+    shutil.rmtree(folder)
+
+
+def _is_foreign(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).exists()
 
 
 @contextmanager

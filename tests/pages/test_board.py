@@ -146,7 +146,6 @@ def test_a_status_is_a_symbol_and_a_word_on_every_line(eventful_console: Workspa
         assert re.fullmatch(r"[^\w\s] \w[\w ]+", status), status
 
 
-@pytest.mark.xfail(strict=True, reason="the figure adds up windows of different weeks")
 def test_a_model_that_was_not_used_this_week_adds_nothing_to_this_week(eventful_console: Workspace) -> None:
     """Two models have predicted in the week that has just begun, and 20 have not."""
     screen = open_page()
