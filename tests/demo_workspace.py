@@ -227,12 +227,14 @@ def serving(workspace: Path, log: Path, *options: str) -> Iterator[Served]:
             process.wait()
 
 
-@pytest.fixture(scope="module")
-def served_console(demo_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a console that serves the module's demo workspace."""
-    with serving(demo_workspace, tmp_path_factory.mktemp("console") / "serve.log") as served:
+@pytest.fixture(scope="session")
+def served_console(built_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a console that serves a demo workspace, one for each test process; only to look at."""
+    folder = tmp_path_factory.mktemp("console")
+    with serving(_copy(built_demo, folder), folder / "serve.log") as served:
         print(f"bigboard serve was healthy {served.healthy_after:.1f} s after its start")
         yield served.url
+    shutil.rmtree(served.workspace)
 
 
 def free_port() -> int:

@@ -116,7 +116,7 @@ class NewWindow:
 
 @pytest.fixture(scope="module")
 def windows(chromium_path: Path, served_console: str) -> Iterator[NewWindow]:
-    """One browser for a module."""
+    """One browser for a module: while it is open, no other test of this process could use asyncio."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
         yield NewWindow(browser, served_console)

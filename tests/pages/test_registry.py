@@ -68,7 +68,7 @@ def test_a_link_to_a_stage_holds_when_other_versions_have_come(
 
     shown(eventful, monkeypatch)
 
-    assert open_page("registry", stage=link[0]).button_group(key="stage").value == Stage.CANDIDATE
+    assert open_page("registry", stage=link).button_group(key="stage").value == Stage.CANDIDATE
 
 
 def test_a_filter_keeps_the_model_on_its_way_and_its_history(eventful_console: Workspace) -> None:

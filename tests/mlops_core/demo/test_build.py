@@ -82,28 +82,46 @@ def stop_at(place: Path, tenth: int, ending: signal.Signals) -> Attempt:
     return Attempt(line.strip(), process.returncode, errors, place.exists())
 
 
-def mounted(folder: Path) -> bool:
-    """Put a disk of 8 MB where a folder is; False where this user may not."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=8m tmpfs "$1" || exit 77
+disk=$1 kept=$2
+shift 2
+"$@"
+code=$?
+cp -a "$disk/." "$kept"
+exit $code
+"""
+"""A program that runs a command with a disk of 8 MB in place of a folder, and keeps what it left there.
+
+The disk belongs to a mount namespace of its own, and is gone with the program however it ends.
+"""
+
+
+def build_on_a_small_disk(disk: Path, kept: Path) -> subprocess.CompletedProcess[str] | None:
+    """Build where there is no room; None where this user may not mount a disk."""
+    own_namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", ON_A_SMALL_DISK, "sh"]
     try:
-        return subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        done = subprocess.run(
+            [*own_namespace, str(disk), str(kept), *command(disk / "demo")],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(),
+        )
     except FileNotFoundError:
-        return False
+        return None
+    may_not = done.returncode == 77 or done.stderr.startswith("unshare:")
+    return None if may_not else done
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    disk = tmp_path_factory.mktemp("small-disk")
-    is_small = mounted(disk)
-    story = Story(settings_in(disk / "demo"), settings_in(tmp_path_factory.mktemp("undisturbed") / "demo"))
-    place = story.settings.workspace
+    settings = settings_in(tmp_path_factory.mktemp("story") / "demo")
+    story = Story(settings, settings_in(tmp_path_factory.mktemp("undisturbed") / "demo"))
+    place = settings.workspace
     undisturbed = subprocess.Popen(command(story.undisturbed.workspace), env=environment())
     try:
-        if is_small:
-            story.full_disk = subprocess.run(
-                command(place), capture_output=True, text=True, check=False, env=environment()
-            )
-            subprocess.run(["mount", "-o", "remount,size=900m", str(disk)], check=True)
+        story.full_disk = build_on_a_small_disk(tmp_path_factory.mktemp("small-disk"), place.parent)
         for ending, tenths in (
             (signal.SIGKILL, (0, 1)),
             (signal.SIGINT, (1, 2)),
@@ -116,8 +134,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     finally:
         undisturbed.kill()
         undisturbed.wait()
-        if is_small:
-            subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 # ── stopped and begun again ──────────────────────────────────────────────────────────────────────

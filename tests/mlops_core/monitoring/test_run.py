@@ -219,8 +219,8 @@ def test_freshness_is_the_age_of_the_newest_prediction(world):
 class Play:
     """The same predictions and outcomes, in batches that can be logged in any order."""
 
-    def __init__(self, folder: Path) -> None:
-        self.workspace = workspace_in(folder)
+    def __init__(self, folder: Path, database_url: str = "") -> None:
+        self.workspace = workspace_in(folder, database_url)
         self.first = champion(self.workspace)
         self.second = new_version(self.workspace, self.first.model, seed=2)
         frame = population(600, start=START, days=5, seed=3)
@@ -264,6 +264,13 @@ def test_batches_in_any_order_with_runs_between_end_in_the_same_figures(tmp_path
         batch()
         if shuffle.random() < 0.7:
             run(play.workspace)
+    assert play.figures() == all_at_once
+
+
+def test_a_workspace_on_postgresql_has_the_same_figures(tmp_path, all_at_once, postgres_database):
+    play = Play(tmp_path, postgres_database)
+    for batch in play.batches:
+        batch()
     assert play.figures() == all_at_once
 
 
