@@ -10,9 +10,8 @@ import zipfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
-
-from skops import io as skops_io
 
 from mlops_core.domain.errors import InvalidInput, NotFound, StoreError
 from mlops_core.workspace import Workspace
@@ -47,7 +46,7 @@ def store_estimator(workspace: Workspace, estimator: "BaseEstimator") -> Artefac
         The folder cannot be written.
     """
     try:
-        data = _normalised(skops_io.dumps(estimator))
+        data = _normalised(_skops().dumps(estimator))
     except Exception as error:
         raise InvalidInput(f"the estimator cannot be stored in the skops format: {error}") from error
     digest = hashlib.sha256(data).hexdigest()
@@ -74,12 +73,21 @@ def load_estimator(workspace: Workspace, digest: str) -> "BaseEstimator":
         raise NotFound(f"artefact {digest[:12]} is not in {workspace.artefact_root}") from error
     if hashlib.sha256(data).hexdigest() != digest:
         raise InvalidInput(f"artefact {digest[:12]} has been altered since it was stored: restore {path}")
+    skops_io = _skops()
     untrusted = skops_io.get_untrusted_types(data=data)
     foreign = [name for name in untrusted if not name.startswith(_TRUSTED_MODULES)]
     if foreign:
         raise InvalidInput(f"artefact {digest[:12]} holds types that are not trusted: {', '.join(foreign)}")
     estimator: BaseEstimator = skops_io.loads(data, trusted=untrusted)
     return estimator
+
+
+def _skops() -> ModuleType:
+    """Import skops when it is needed: it brings scikit-learn along, which a server rarely uses."""
+    from skops import io as skops_io
+
+    module: ModuleType = skops_io
+    return module
 
 
 def _path(workspace: Workspace, digest: str) -> Path:

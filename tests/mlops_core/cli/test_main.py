@@ -192,8 +192,7 @@ def test_serve_and_demo_report_a_workspace_that_another_process_holds(folder, fr
             assert f"held by process {holder.pid}" in result.stderr
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
-def test_a_served_workspace_answers_until_it_is_told_to_stop_and_is_then_free(folder, free_port, ending):
+def test_a_served_workspace_answers_until_ctrl_c_and_is_then_free(folder, free_port):
     command = [BIGBOARD, "serve", "--workspace", folder, "--port", str(free_port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
@@ -203,7 +202,7 @@ def test_a_served_workspace_answers_until_it_is_told_to_stop_and_is_then_free(fo
             assert httpx.get(url).status_code == 200
             found = bigboard("doctor", "--workspace", folder)
             assert re.search(rf"held by\s+process {server.pid}", found.output)
-            server.send_signal(ending)
+            server.send_signal(signal.SIGINT)
             output, errors = server.communicate(timeout=30)
         finally:
             server.kill()
