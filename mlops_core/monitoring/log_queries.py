@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from mlops_core.monitoring.logs import KNOWN_AT, OUTCOME, PREDICTION_ID, VERSION
 from mlops_core.registry.columns import PREDICTED_AT, PREDICTION
@@ -25,6 +23,10 @@ _DAY = timedelta(days=1)
 
 def predictions_of(files: Sequence[str], number: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Give the predictions of one version in some files."""
+    # Imported here because it brings pandas along, which would make every server start later.
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
+
     schema = pa.unify_schemas([pq.read_schema(file) for file in files])
     batches: Iterator[pa.RecordBatch] = ds.dataset(list(files), schema=schema).to_batches(
         columns=list(columns), filter=ds.field(VERSION) == number

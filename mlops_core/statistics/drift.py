@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.slices.counts import CategoricalCounts, Counts, NumericCounts
@@ -65,6 +64,8 @@ def jensen_shannon(reference: Counts, current: Counts, grid: Grid) -> float:
         return math.nan
     first, second = binned.reference / reference.rows, binned.current / current.rows
     middle = (first + second) / 2
+    from scipy import special  # where it is used: a server starts without it
+
     divergence = (special.rel_entr(first, middle) + special.rel_entr(second, middle)).sum() / 2
     return math.sqrt(max(0.0, float(divergence) / math.log(2)))
 
@@ -139,6 +140,8 @@ def chi_squared_p_value(reference: Counts, current: Counts, grid: Grid) -> float
     statistic, freedom = _chi_squared(reference, current, grid)
     if math.isnan(statistic) or freedom == 0:
         return statistic if math.isnan(statistic) else 1.0
+    from scipy import special  # where it is used: a server starts without it
+
     return float(special.chdtrc(freedom, statistic))
 
 
@@ -158,6 +161,8 @@ def kolmogorov_smirnov_p_value(reference: Counts, current: Counts, grid: Grid) -
     if math.isnan(statistic):
         return math.nan
     rows = math.sqrt(1.0 / (1.0 / int(first.sum()) + 1.0 / int(second.sum())))
+    from scipy import special  # where it is used: a server starts without it
+
     return float(special.kolmogorov((rows + 0.12 + 0.11 / rows) * statistic))
 
 
