@@ -1,5 +1,6 @@
 """Register a model version with everything that it was made from."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -231,5 +232,10 @@ def _estimator_name(estimator: "BaseEstimator") -> str:
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that JSON can hold; what is not finite becomes a word, for JSON has no NaN."""
     simple = (str, int, float, bool, type(None))
-    return {name: value for name, value in sorted(parameters.items()) if isinstance(value, simple)}
+    return {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in sorted(parameters.items())
+        if isinstance(value, simple)
+    }

@@ -64,10 +64,20 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONUNBUFFERED": "1"}
 
 
+def hear_interrupts() -> None:
+    """Undo what a shell does to its background jobs: they ignore Ctrl-C, and so would the build."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stop_at(place: Path, tenth: int, ending: signal.Signals) -> Attempt:
     """Build until so many tenths are done and a moment longer, then stop the process."""
     with subprocess.Popen(
-        command(place), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        command(place),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        preexec_fn=hear_interrupts,
     ) as process:
         line = ""
         for line in process.stdout:

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -211,3 +212,12 @@ def test_a_reference_whose_times_have_no_zone_is_refused(workspace, scientist, n
     wrong = replace(new, reference=pa.Table.from_pandas(pd.DataFrame(naive), preserve_index=False))
     with pytest.raises(InvalidInput, match="time zone"):
         register_version(workspace, scientist, "churn-risk", wrong)
+
+
+def test_a_parameter_that_json_cannot_hold_is_stored_as_a_word(workspace, scientist, new):
+    estimator = new.estimator.set_params(tol=float("nan"), C=float("inf"))
+
+    version = register_version(workspace, scientist, "churn-risk", replace(new, estimator=estimator))
+
+    assert (version.hyper_parameters["tol"], version.hyper_parameters["C"]) == ("nan", "inf")
+    json.dumps(version.hyper_parameters, allow_nan=False)
