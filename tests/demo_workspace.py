@@ -194,7 +194,7 @@ class Served:
 
     def get(self, path: str) -> Any:
         """The JSON that a path of the API answers with."""
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:  # noqa: S310 - our own server
             return json.load(answer)
 
     def stop(self) -> int:
@@ -256,7 +256,7 @@ def _wait_until_healthy(process: subprocess.Popen[str], url: str, log: Path) -> 
             f"bigboard serve ended with code {process.returncode}: {log.read_text()}"
         )
         try:
-            with urllib.request.urlopen(f"{url}/api/v1/health", timeout=10):  # noqa: S310
+            with urllib.request.urlopen(f"{url}/api/v1/health", timeout=10):  # noqa: S310 - our own server
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.05)

@@ -98,7 +98,7 @@ def test_the_newest_measured_auc_is_the_one_that_scikit_learn_computes(
 
 
 def test_the_console_is_served_beside_the_api(served: Served) -> None:
-    with urllib.request.urlopen(f"{served.url}/", timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{served.url}/", timeout=10) as answer:  # noqa: S310 - our own server
         assert b"<html" in answer.read()
 
 

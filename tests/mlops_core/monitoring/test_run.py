@@ -258,7 +258,7 @@ def all_at_once(tmp_path_factory):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_batches_in_any_order_with_runs_between_end_in_the_same_figures(tmp_path, all_at_once, seed):
-    play, shuffle = Play(tmp_path), random.Random(seed)  # noqa: S311
+    play, shuffle = Play(tmp_path), random.Random(seed)  # noqa: S311 - a test seed
     shuffle.shuffle(play.batches)
     for batch in play.batches:
         batch()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mlops_core.monitoring.windows import Window, window_at, windows_around
 
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - naive on purpose
 
 
 @given(MOMENTS, st.sampled_from([1, 7]))
