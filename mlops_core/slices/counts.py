@@ -1,7 +1,7 @@
 """What a slice holds: counts that can be added up.
 
 Every count is exact whatever way the rows were split and in whatever order the parts are merged.
-The sums `total` and `total_squares` are floating-point: merged in another order they may differ by rounding
+The sums `total`, `total_squares`, `total_below` and `total_above` are floating-point: merged in another order they may differ by rounding
 (about 1e-15 of the sum of the magnitudes).
 """
 
@@ -38,6 +38,9 @@ class NumericCounts:
         Of the finite values; ``inf`` and ``-inf`` when there is none.
     cells
         int64, shape ``(grid.n_cells,)``. Not to be written to.
+    total_below, total_above
+        Sum of the finite values in the first cell and in the last one, which have no edge to the outside;
+        nan in a slice that an older release stored.
     """
 
     rows: int
@@ -50,6 +53,8 @@ class NumericCounts:
     minimum: float
     maximum: float
     cells: NDArray[np.int64]
+    total_below: float = 0.0
+    total_above: float = 0.0
 
     @classmethod
     def empty(cls, n_cells: int) -> Self:
@@ -76,6 +81,8 @@ class NumericCounts:
             minimum=min((part.minimum for part in parts), default=math.inf),
             maximum=max((part.maximum for part in parts), default=-math.inf),
             cells=_sum_arrays([part.cells for part in parts]),
+            total_below=sum(part.total_below for part in parts),
+            total_above=sum(part.total_above for part in parts),
         )
 
     @property
@@ -114,7 +121,8 @@ class NumericCounts:
 
     def _scalars(self) -> tuple[float, ...]:
         counts = (self.rows, self.nulls, self.nans, self.negative_infinite, self.positive_infinite)
-        return (*counts, self.total, self.total_squares, self.minimum, self.maximum)
+        sums = (self.total, self.total_squares, self.total_below, self.total_above)
+        return (*counts, *sums, self.minimum, self.maximum)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
