@@ -1,7 +1,8 @@
 """Arrow columns as the numpy arrays that counting needs, or a SchemaMismatch that names the column."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from typing import Final, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -12,25 +13,33 @@ from mlops_core.domain.errors import InvalidInput, SchemaMismatch
 
 __all__ = [
     "MISSING",
+    "PERIODS",
     "Categories",
     "Numbers",
     "Period",
     "categories_of",
     "cells_of",
+    "check_period",
     "column_of",
     "is_categorical",
     "is_numeric",
     "numbers_of",
+    "period_start",
     "periods_of",
 ]
 
-Period = Literal["hour", "day"]
-"""How long a slice is."""
+Period = Literal["hour", "day", "week", "month"]
+"""How long a slice is, in UTC; weeks begin on Monday."""
 
 MISSING: Final = "(missing)"
 """The label of rows that hold no value."""
 
-_SECONDS: Final[dict[str, int]] = {"hour": 3_600, "day": 86_400}
+PERIODS: Final[tuple[str, ...]] = get_args(Period)
+"""The periods that there are."""
+
+_SECONDS: Final[dict[str, int]] = {"hour": 3_600, "day": 86_400, "week": 86_400, "month": 86_400}
+_THURSDAY: Final = 3  # 1970-01-01 came so many days after a Monday
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PER_SECOND: Final[dict[str, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -149,18 +158,25 @@ def categories_of(array: pa.Array, name: str) -> Categories:
     return Categories(indices.to_numpy(zero_copy_only=False).astype(np.int64, copy=False), texts)
 
 
+def check_period(period: str) -> None:
+    """Raise InvalidInput if there is no such period."""
+    if period not in PERIODS:
+        raise InvalidInput(f"period {period!r} is unknown: choose {', '.join(PERIODS)}")
+
+
 def periods_of(array: pa.Array, name: str, period: Period) -> NDArray[np.int64]:
-    """Return the number of the hour or day since 1970 (UTC) that each time falls into.
+    """Return the number of the hour, day, week or month that each time falls into.
+
+    Counted in UTC, from the one that holds 1970-01-01; `period_start` turns a number back into a time.
 
     Raises
     ------
     SchemaMismatch
         If the column holds no times, or a row holds none.
     InvalidInput
-        If `period` is neither ``"hour"`` nor ``"day"``.
+        If there is no such period.
     """
-    if period not in _SECONDS:
-        raise InvalidInput(f"period {period!r} is unknown: choose 'hour' or 'day'")
+    check_period(period)
     if pa.types.is_date(array.type):
         array = array.cast(pa.timestamp("ms" if pa.types.is_date64(array.type) else "s"))
     if not pa.types.is_timestamp(array.type):
@@ -171,7 +187,52 @@ def periods_of(array: pa.Array, name: str, period: Period) -> NDArray[np.int64]:
         )
     length = _SECONDS[period] * _PER_SECOND[array.type.unit]
     ticks: NDArray[np.int64] = array.view(pa.int64()).to_numpy(zero_copy_only=False)
-    return ticks // length
+    numbers = ticks // length
+    if period == "week":
+        numbers += _THURSDAY
+        numbers //= 7
+    elif period == "month":
+        numbers = _months_of(numbers)
+    return numbers
+
+
+def period_start(number: int, period: Period) -> datetime:
+    """Return when the period of that number begins, aware, in UTC.
+
+    Raises
+    ------
+    OverflowError
+        If that is outside the years 1 to 9999.
+
+    Examples
+    --------
+    >>> period_start(1, "week"), period_start(-1, "month")
+    (datetime.datetime(1970, 1, 5, 0, 0, tzinfo=datetime.timezone.utc),
+     datetime.datetime(1969, 12, 1, 0, 0, tzinfo=datetime.timezone.utc))
+    """
+    match period:
+        case "hour":
+            return _EPOCH + timedelta(hours=number)
+        case "day":
+            return _EPOCH + timedelta(days=number)
+        case "week":
+            return _EPOCH + timedelta(days=7 * number - _THURSDAY)
+        case "month":
+            year, month = divmod(number, 12)
+            if not MINYEAR <= 1970 + year <= MAXYEAR:
+                raise OverflowError("date value out of range")
+            return datetime(1970 + year, 1 + month, 1, tzinfo=UTC)
+
+
+def _months_of(days: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the month of each day; the calendar is asked once for each day that lies between."""
+    if len(days) == 0:
+        return days
+    first, last = int(days.min()), int(days.max())
+    if last - first > len(days) + 4_096:
+        return days.astype("M8[D]").astype("M8[M]").view(np.int64)
+    table = np.arange(first, last + 1).astype("M8[D]").astype("M8[M]").view(np.int64)
+    return table.take(days - first)
 
 
 def cells_of(categories: Categories, known: pa.Array) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ A slice is a record batch with a row for each column. Only cells that hold rows 
 from the last such cell and the count, in the narrowest integers that fit. Any Arrow library can read it.
 """
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -28,10 +29,11 @@ __all__ = [
     "encode_slice",
 ]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+_OUTER_SUMS: Final = ("total_below", "total_above")  # since format 2
 _COLUMN_SCALARS: Final = {
     **dict.fromkeys(("rows", "nulls", "nans", "negative_infinite", "positive_infinite"), pa.int64()),
-    **dict.fromkeys(("total", "total_squares", "minimum", "maximum"), pa.float64()),
+    **dict.fromkeys(("total", "total_squares", "minimum", "maximum", *_OUTER_SUMS), pa.float64()),
     "unseen_other": pa.int64(),
 }
 _REGRESSION_SCALARS: Final = tuple(entry.name for entry in fields(RegressionOutcomes))
@@ -85,17 +87,19 @@ def decode_slice(payload: bytes, columns: Collection[str] | None = None) -> Slic
             wanted = [place for place, name in enumerate(names) if name in columns]
             batch = batch.take(pa.array(wanted, pa.int64()))
             names = [names[place] for place in wanted]
-        scalars = {field: batch.column(field).to_pylist() for field in _COLUMN_SCALARS}
+        written = batch.schema.names
+        scalars = {field: batch.column(field).to_pylist() for field in _COLUMN_SCALARS if field in written}
         numeric, n_cells = batch.column("numeric").to_pylist(), batch.column("n_cells").to_pylist()
         steps, counts = _arrays(batch.column("cell_steps")), _arrays(batch.column("cell_counts"))
         unseen, unseen_counts = batch.column("unseen").to_pylist(), _arrays(batch.column("unseen_counts"))
+        unknown = dict.fromkeys(_OUTER_SUMS, math.nan)
         found: dict[str, Counts] = {}
         for place, name in enumerate(names):
             cells = np.zeros(n_cells[place], dtype=np.int64)
             cells[np.cumsum(steps[place], dtype=np.int64)] = counts[place]
             values = {field: column[place] for field, column in scalars.items() if column[place] is not None}
             if numeric[place]:
-                found[name] = NumericCounts(cells=cells, **values)
+                found[name] = NumericCounts(cells=cells, **{**unknown, **values})
             else:
                 named = dict(zip(unseen[place], unseen_counts[place].tolist(), strict=True))
                 found[name] = CategoricalCounts(known=cells, unseen=named, **values)

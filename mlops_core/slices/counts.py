@@ -1,8 +1,8 @@
 """What a slice holds: counts that can be added up.
 
 Every count is exact whatever way the rows were split and in whatever order the parts are merged.
-The sums `total`, `total_squares`, `total_below` and `total_above` are floating-point: merged in another order they may differ by rounding
-(about 1e-15 of the sum of the magnitudes).
+The sums (`total`, `total_squares`, `total_below`, `total_above`) are floating-point: merged in another order
+they may differ by rounding (about 1e-15 of the sum of the magnitudes).
 """
 
 import math

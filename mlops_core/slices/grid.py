@@ -60,8 +60,9 @@ class NumericGrid:
 
         A value that fills more than one quantile gets a cell of its own, from the value to the next
         floating-point number; so does every value if there are few distinct ones (at most half of `cells`).
-        Other cells hold less than ``2 / cells`` of the values. The first and the last cell are empty in the
-        reference: they wait for values below and above it.
+        Other cells hold less than ``2 / cells`` of the values; towards both ends each holds half of what its
+        inner neighbour holds, so that few extreme values do not share one wide cell. The first and the last
+        cell are empty in the reference: they wait for values below and above it.
 
         Parameters
         ----------
@@ -89,6 +90,7 @@ class NumericGrid:
             starts = ordered[np.arange(cells) * len(ordered) // cells]
             spikes = starts[1:][starts[1:] == starts[:-1]]
             ends = _next(np.append(spikes, ordered[-1]))
+            starts = np.append(starts, ordered[_towards_the_ends(len(ordered), cells)])
         return cls(np.unique(np.concatenate((starts, ends[np.isfinite(ends)]))))
 
     @classmethod
@@ -237,6 +239,13 @@ def grids_from_table(table: pa.Table, columns: Iterable[str], cells: int = 1000)
             values = numbers.values if numbers.valid is None else numbers.values[numbers.valid]
             grids[name] = NumericGrid.from_values(values, cells)
     return grids
+
+
+def _towards_the_ends(rows: int, cells: int) -> NDArray[np.int64]:
+    """Return the places among the ordered values that halve the first and the last cell again and again."""
+    steps = rows // cells >> np.arange(1, max(2, (rows // cells).bit_length()))
+    steps = steps[steps > 0]
+    return np.concatenate((steps, rows - steps))
 
 
 def _closed(edges: NDArray[np.float64]) -> NDArray[np.float64]:

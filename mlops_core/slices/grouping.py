@@ -1,7 +1,7 @@
 """Which slices each row of a batch belongs to."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Self
 
 import numpy as np
@@ -9,7 +9,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_core.domain.errors import InvalidInput
-from mlops_core.slices.arrow_columns import MISSING, Period, categories_of, column_of, periods_of
+from mlops_core.slices.arrow_columns import (
+    MISSING,
+    Period,
+    categories_of,
+    column_of,
+    period_start,
+    periods_of,
+)
 
 __all__ = ["ALL_ROWS", "MOST_SEGMENTS", "GroupRegistry", "Runs", "SliceKey"]
 
@@ -19,7 +26,6 @@ ALL_ROWS: Final = ""
 MOST_SEGMENTS: Final = 1_000
 """A segment column with more distinct values than this is refused."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ROWS_PER_RUN: Final = 16  # below this, sorting the rows once is cheaper than adding up many short runs
 
 
@@ -30,7 +36,7 @@ class SliceKey:
     Attributes
     ----------
     start
-        The full hour or day, aware, in UTC.
+        When the hour, day, week or month begins, aware, in UTC.
     segment
         ``""`` for all rows, otherwise ``"column=value"``, for nulls ``"column=(missing)"``.
     """
@@ -121,9 +127,8 @@ class GroupRegistry:
         InvalidInput
             If a time lies outside the years 1 to 9999.
         """
-        step = timedelta(hours=1) if self.period == "hour" else timedelta(days=1)
         try:
-            return [SliceKey(_EPOCH + step * number, segment) for number, segment in self._numbers]
+            return [SliceKey(period_start(number, self.period), segment) for number, segment in self._numbers]
         except OverflowError as error:
             raise InvalidInput(
                 f"column {self.time_column!r} holds a time outside the years 1 to 9999: correct its unit"

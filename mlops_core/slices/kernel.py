@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_core.domain.errors import InvalidInput
-from mlops_core.slices.arrow_columns import Period, column_of
+from mlops_core.slices.arrow_columns import Period, check_period, column_of
 from mlops_core.slices.cell_index import BLOCK, Scratch
 from mlops_core.slices.counts import Slice
 from mlops_core.slices.grid import Grid, Grids, NumericGrid
@@ -34,7 +34,7 @@ class SlicePlan:
     time_column
         Decides the period of a row; a time without a zone is taken as UTC.
     period
-        ``"hour"`` or ``"day"``, in UTC.
+        ``"hour"``, ``"day"``, ``"week"`` (from Monday on) or ``"month"``, in UTC.
     grids
         The columns to count, and their cells.
     segment_columns
@@ -52,8 +52,7 @@ class SlicePlan:
 
 def check_plan(period: str, segment_columns: tuple[str, ...]) -> None:
     """Raise InvalidInput if a plan has an unknown period, or names a segment column twice."""
-    if period not in ("hour", "day"):
-        raise InvalidInput(f"period {period!r} is unknown: choose 'hour' or 'day'")
+    check_period(period)
     if len(set(segment_columns)) != len(segment_columns):
         raise InvalidInput(f"segment columns {segment_columns!r} name a column twice: name each once")
 

@@ -4,6 +4,7 @@ A tally holds one matrix, a row for each slice and a column for each cell; rows 
 NaN, infinite, unseen) have columns of their own behind the cells, so that one pass counts everything.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ class NumericTally:
         self._squares = np.zeros(0)
         self._minima = np.zeros(0)
         self._maxima = np.zeros(0)
+        self._below = np.zeros(0)
+        self._above = np.zeros(0)
+        ends = grid.edges[[0, -1]].tolist() if len(grid.edges) else (math.inf, -math.inf)
+        self._first: float = ends[0]
+        self._last: float = ends[1]
 
     def add(self, array: pa.Array, blocks: BlockRuns, n_groups: int, scratch: Scratch) -> None:
         """Count a batch whose rows belong to slices below `n_groups`."""
@@ -65,6 +71,8 @@ class NumericTally:
         self._squares = grown(self._squares, n_groups)
         self._minima = grown(self._minima, n_groups, np.inf)
         self._maxima = grown(self._maxima, n_groups, -np.inf)
+        self._below = grown(self._below, n_groups)
+        self._above = grown(self._above, n_groups)
 
     def _add_block(
         self,
@@ -92,12 +100,29 @@ class NumericTally:
             cells[values == np.inf] = behind + _POSITIVE
             if valid is not None:
                 cells[~valid] = behind + _NULL
+        below, above = self._outside(moments)
         keys = scratch.parts.view(np.int64)[: len(values)]
         for runs in groupings:
             np.multiply(runs.groups, self._width, out=keys)
             keys += cells
             np.add.at(self._cells.reshape(-1), keys, 1)
             self._add_moments(moments if runs.order is None else moments.take(runs.order), runs, scratch)
+            if len(below):
+                np.add.at(self._below, runs.groups[below], moments.summed[below])
+            if len(above):
+                np.add.at(self._above, runs.groups[above], moments.summed[above])
+
+    def _outside(self, moments: "_Moments") -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows in the first cell and those in the last; in most blocks there is none."""
+        nobody = np.zeros(0, dtype=np.intp)
+        below = moments.lowest.min() < self._first
+        above = moments.highest.max() >= self._last
+        return (
+            np.flatnonzero(moments.lowest < self._first) if below else nobody,
+            np.flatnonzero((moments.highest >= self._last) & (moments.highest > -np.inf))
+            if above
+            else nobody,
+        )
 
     def _add_moments(self, moments: "_Moments", runs: Runs, scratch: Scratch) -> None:
         squares = np.square(moments.summed, out=scratch.numbers[: len(moments.summed)])
@@ -117,6 +142,8 @@ class NumericTally:
             *self._cells[:n_groups, behind:].T.tolist(),
             *(values[:n_groups].tolist() for values in moments),
             self._cells[:n_groups, :behind],
+            self._below[:n_groups].tolist(),
+            self._above[:n_groups].tolist(),
             strict=True,
         )
         return [NumericCounts(*fields) for fields in columns]

@@ -27,7 +27,21 @@ from mlops_core.slices import (
 COUNT = st.integers(0, 2**62)
 SUM = st.floats(allow_nan=False)
 CELLS = st.lists(st.one_of(st.just(0), COUNT), max_size=30).map(lambda cells: np.array(cells, dtype=np.int64))
-NUMERIC = st.builds(NumericCounts, COUNT, COUNT, COUNT, COUNT, COUNT, SUM, SUM, SUM, SUM, CELLS)
+NUMERIC = st.builds(
+    NumericCounts,
+    COUNT,
+    COUNT,
+    COUNT,
+    COUNT,
+    COUNT,
+    SUM,
+    SUM,
+    SUM,
+    SUM,
+    CELLS,
+    total_below=SUM,
+    total_above=SUM,
+)
 CATEGORICAL = st.builds(
     CategoricalCounts, COUNT, COUNT, CELLS, st.dictionaries(st.text(), COUNT, max_size=9), COUNT
 )
@@ -111,12 +125,29 @@ def test_a_foreign_arrow_stream_is_refused():
     with pytest.raises(InvalidInput, match="these bytes hold something else, not slice"):
         decode_slice(stream_of({}))
     with pytest.raises(InvalidInput, match="no whole slice"):
-        decode_slice(stream_of({"bigboard": "slice", "format": "1"}))
+        decode_slice(stream_of({"bigboard": "slice", "format": "2"}))
 
 
 def test_a_newer_format_asks_for_an_upgrade():
     with pytest.raises(InvalidInput, match="upgrade Bigboard"):
-        decode_slice(stream_of({"bigboard": "slice", "format": "2"}))
+        decode_slice(stream_of({"bigboard": "slice", "format": "3"}))
+
+
+def test_a_slice_of_the_first_format_has_unknown_outer_sums():
+    with pa.ipc.open_stream(SLICE_BYTES) as reader:
+        metadata, batch = reader.schema.metadata, reader.read_next_batch()
+    older = batch.drop_columns(["total_below", "total_above"])
+    older = older.replace_schema_metadata({**metadata, b"format": b"1"})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, older.schema) as writer:
+        writer.write_batch(older)
+    before, now = decode_slice(sink.getvalue()), decode_slice(SLICE_BYTES)
+    for name, counts in now.columns.items():
+        if isinstance(counts, NumericCounts):
+            assert math.isnan(before.columns[name].total_below)
+            assert math.isnan(before.columns[name].total_above)
+            assert before.columns[name].total == counts.total
+            assert np.array_equal(before.columns[name].cells, counts.cells)
 
 
 @pytest.mark.parametrize("place", range(0, len(SLICE_BYTES), 37))

@@ -90,6 +90,17 @@ def test_no_cell_of_several_values_holds_much_of_the_reference(shape):
         assert len(np.unique(values[cells == cell])) == 1
 
 
+@pytest.mark.parametrize("shape", ["normal", "Pareto", "Cauchy", "log-normal"])
+def test_towards_the_ends_each_cell_holds_about_half_of_its_inner_neighbour(shape):
+    values = SHAPES[shape]
+    grid = NumericGrid.from_values(values)
+    held = np.bincount(np.searchsorted(grid.edges, values, side="right"), minlength=grid.n_cells)
+    for outermost in (held[1:7], held[-2:-8:-1]):
+        assert outermost[0] <= 2
+        assert (outermost[1:] <= 2 * outermost[:-1] + 1).all()
+        assert outermost.sum() == pytest.approx(N / 1000, abs=2)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_outer_cells_wait_for_values_beyond_the_reference(shape):
     values = SHAPES[shape]

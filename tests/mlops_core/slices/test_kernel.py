@@ -58,7 +58,9 @@ def brute_force(rows, period):
     groups = defaultdict(list)
     for row in rows:
         start = row[0].replace(minute=0, second=0, microsecond=0)
-        start = start.replace(hour=0) if period == "day" else start
+        start = start if period == "hour" else start.replace(hour=0)
+        start = start - timedelta(days=start.weekday()) if period == "week" else start
+        start = start.replace(day=1) if period == "month" else start
         groups[SliceKey(start, "")].append(row)
         groups[SliceKey(start, f"region={row[3] or '(missing)'}")].append(row)
     return groups
@@ -77,6 +79,11 @@ def assert_counts_are_those_of(part, rows):
     assert x.total == pytest.approx(math.fsum(finite), rel=1e-12, abs=1e-9)
     squares = [value * value for value in finite]
     assert x.total_squares == pytest.approx(sum(squares), rel=1e-12)
+    edges = GRIDS["x"].edges
+    assert x.total_below == pytest.approx(math.fsum(value for value in finite if value < edges[0]), rel=1e-12)
+    assert x.total_above == pytest.approx(
+        math.fsum(value for value in finite if value >= edges[-1]), rel=1e-12
+    )
     assert x.minimum == min(finite, default=math.inf)
     assert x.maximum == max(finite, default=-math.inf)
     categories = Counter(row[2] for row in rows)
@@ -85,7 +92,7 @@ def assert_counts_are_those_of(part, rows):
     assert c.unseen == dict(categories)
 
 
-@given(rows=ROWS, period=st.sampled_from(["hour", "day"]))
+@given(rows=ROWS, period=st.sampled_from(["hour", "day", "week", "month"]))
 def test_slices_equal_a_loop_over_the_rows(rows, period):
     slices = build_slices([batch_of(rows)], plan(period))
     groups = brute_force(rows, period)
@@ -282,7 +289,7 @@ def test_a_time_beyond_the_calendar_is_refused():
 
 
 def test_an_unknown_period_and_a_repeated_segment_are_refused():
-    with pytest.raises(InvalidInput, match="period 'week' is unknown"):
-        plan(period="week")
+    with pytest.raises(InvalidInput, match="period 'year' is unknown"):
+        plan(period="year")
     with pytest.raises(InvalidInput, match="twice"):
         plan(segments=("region", "region"))

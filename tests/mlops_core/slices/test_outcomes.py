@@ -154,7 +154,7 @@ def test_a_missing_or_textual_column_is_named():
         build_outcome_slices([text], BINARY)
 
 
-@pytest.mark.parametrize("change", [{"problem_type": "ranking"}, {"period": "week"}, {"score_cells": 0}])
+@pytest.mark.parametrize("change", [{"problem_type": "ranking"}, {"period": "year"}, {"score_cells": 0}])
 def test_a_plan_that_makes_no_sense_is_refused(change):
     settings = {"time_column": "at", "period": "day", "problem_type": "binary"}
     with pytest.raises(InvalidInput):
