@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format lock clean
+.PHONY: help setup spark demo test check bench format lock clean
 
 RUN := .venv/bin/python -m
 # Behind a company's proxy, its certificate lies in the system's store.
@@ -14,6 +14,8 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/installed  ## Install exactly what requirements.lock names into .venv
+
+spark: .venv/spark  ## Add Spark, as requirements-spark.lock names it (450 MB)
 
 demo: setup  ## Build the demo workspace and serve the console on http://localhost:8501
 	@.venv/bin/bigboard demo
@@ -37,10 +39,15 @@ format: setup  ## Put the code into its format and mend what ruff can mend
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-lock: setup  ## Write requirements.lock from pyproject.toml (ARGS=--upgrade takes newer releases)
-	.venv/bin/uv pip compile pyproject.toml --quiet --all-extras --group dev --universal --python-version 3.11 \
-	    --fork-strategy fewest --only-binary :all: --generate-hashes --custom-compile-command 'make lock' \
-	    --output-file requirements.lock $(ARGS)
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+    --only-binary :all: --generate-hashes --custom-compile-command 'make lock'
+
+lock: setup  ## Write both locks from pyproject.toml (ARGS=--upgrade takes newer releases)
+	$(COMPILE) pyproject.toml --extra demo --extra postgres --group dev --output-file requirements.lock $(ARGS)
+	.venv/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"] \
+	    ["optional-dependencies"]["spark"], "setuptools>=80", sep="\n")' | \
+	    $(COMPILE) - --no-binary pyspark --no-annotate --constraint requirements.lock \
+	    --output-file requirements-spark.lock $(ARGS)
 
 clean:  ## Remove the environment and the caches, and keep every workspace
 	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
@@ -53,6 +60,12 @@ clean:  ## Remove the environment and the caches, and keep every workspace
 	    { echo 'Bigboard needs Python 3.11, 3.12, 3.13 or 3.14: install one, then try again' >&2; exit 1; }
 	$(UV) pip sync --python .venv/bin/python --require-hashes --no-build requirements.lock
 	$(UV) pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# PyPI has pyspark as a source archive alone: it, and nothing else, may be built, with the locked setuptools.
+.venv/spark: .venv/installed requirements-spark.lock
+	$(UV) pip install --python .venv/bin/python --require-hashes --only-binary :all: --no-binary pyspark \
+	    --build-constraints requirements-spark.lock --requirement requirements-spark.lock
 	@touch $@
 
 # Where uv is missing, pip fetches the locked release for this checkout alone.
