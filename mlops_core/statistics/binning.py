@@ -13,7 +13,16 @@ from mlops_core.slices.grid import CategoricalGrid, Grid, NumericGrid
 from mlops_core.statistics.labels import bin_labels
 from mlops_core.statistics.registry import kind_of
 
-__all__ = ["INFINITE", "OTHER_UNSEEN", "UNSEEN", "Binned", "bin_counts", "bin_starts", "value_counts"]
+__all__ = [
+    "INFINITE",
+    "OTHER_UNSEEN",
+    "UNSEEN",
+    "Binned",
+    "bin_counts",
+    "bin_starts",
+    "rows_in_bins",
+    "value_counts",
+]
 
 INFINITE: Final = "(infinite)"
 """The label of rows that hold an infinity."""
@@ -79,24 +88,39 @@ def bin_counts(reference: Counts, current: Counts, grid: Grid, bins: int = 10) -
     InvalidInput
         If the counts and the grid do not fit together.
     """
+    first, second = rows_in_bins(reference, current, grid, bins)
+    if isinstance(grid, NumericGrid) and isinstance(reference, NumericCounts):
+        labels = (*bin_labels(grid.edges, bin_starts(reference, bins)), MISSING, INFINITE)
+    else:
+        categories = grid.categories if isinstance(grid, CategoricalGrid) else ()
+        labels = (*categories, UNSEEN, MISSING)
+    return Binned(labels, first, second)
+
+
+def rows_in_bins(
+    reference: Counts, current: Counts, grid: Grid, bins: int = 10
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the rows of both windows in the bins of `bin_counts`, shape ``(n_bins,)`` each.
+
+    Raises
+    ------
+    InvalidInput
+        If the counts and the grid do not fit together.
+    """
     kind_of(reference, current, grid)
     if isinstance(reference, NumericCounts) and isinstance(current, NumericCounts):
-        edges = grid.edges if isinstance(grid, NumericGrid) else np.zeros(0)
         starts = bin_starts(reference, bins)
-        labels = (*bin_labels(edges, starts), MISSING, INFINITE)
         first, second = (
             np.append(np.add.reduceat(counts.cells, starts), [counts.missing, counts.infinite])
             for counts in (reference, current)
         )
     else:
-        categories = grid.categories if isinstance(grid, CategoricalGrid) else ()
-        labels = (*categories, UNSEEN, MISSING)
         first, second = (
             np.append(counts.known, [counts.unseen_rows, counts.missing])
             for counts in (reference, current)
             if isinstance(counts, CategoricalCounts)
         )
-    return Binned(labels, first.astype(np.float64), second.astype(np.float64))
+    return first.astype(np.float64), second.astype(np.float64)
 
 
 def value_counts(

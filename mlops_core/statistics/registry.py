@@ -17,13 +17,16 @@ from mlops_core.slices.outcomes import ProblemType
 __all__ = [
     "DRIFT_STATISTICS",
     "PERFORMANCE_STATISTICS",
+    "QUALITY_STATISTICS",
     "ColumnKind",
     "DriftFunction",
     "DriftStatistic",
     "PerformanceStatistic",
+    "QualityStatistic",
     "drift_statistic",
     "kind_of",
     "performance_statistic",
+    "quality_statistic",
 ]
 
 ColumnKind = Literal["numeric", "categorical"]
@@ -46,11 +49,13 @@ class DriftStatistic:
     kinds
         The kinds of column that it is defined for.
     lower, upper
-        Its range; 0 is no drift.
+        Its range; no drift is `lower`, or `upper` for a p-value.
     reference
         Where it comes from.
     function
         ``(reference, current, grid) -> float``; nan where it is undefined.
+    higher_is_drift
+        False for a p-value, which falls with drift: a threshold on it is a floor.
     """
 
     name: str
@@ -59,6 +64,7 @@ class DriftStatistic:
     upper: float
     reference: str
     function: DriftFunction
+    higher_is_drift: bool = True
 
     @property
     def summary(self) -> str:
@@ -73,12 +79,52 @@ class DriftStatistic:
         InvalidInput
             If it is not defined for this kind of column, or the counts and the grid do not fit.
         """
-        kind = kind_of(reference, current, grid)
-        if kind not in self.kinds:
-            fitting = ", ".join(
-                sorted(name for name, found in DRIFT_STATISTICS.items() if kind in found.kinds)
-            )
-            raise InvalidInput(f"{self.name} is not defined for a {kind} column: choose one of {fitting}")
+        _check_kind(self, DRIFT_STATISTICS, kind_of(reference, current, grid))
+        return self.function(reference, current, grid)
+
+
+@dataclass(frozen=True, slots=True)
+class QualityStatistic:
+    """How much of a window is not as data should be, as one number.
+
+    Attributes
+    ----------
+    name
+        The key that monitors store.
+    kinds
+        The kinds of column that it is defined for.
+    lower, upper
+        Its range.
+    reference
+        Where it comes from.
+    function
+        ``(reference, current, grid) -> float``; nan where it is undefined.
+    higher_is_worse
+        Whether a threshold is a ceiling.
+    """
+
+    name: str
+    kinds: frozenset[ColumnKind]
+    lower: float
+    upper: float
+    reference: str
+    function: DriftFunction
+    higher_is_worse: bool = True
+
+    @property
+    def summary(self) -> str:
+        """The first line of the function's docstring."""
+        return _first_line(self.function)
+
+    def compute(self, reference: Counts, current: Counts, grid: Grid) -> float:
+        """Return the statistic; nan when the window is empty.
+
+        Raises
+        ------
+        InvalidInput
+            If it is not defined for this kind of column, or the counts and the grid do not fit.
+        """
+        _check_kind(self, QUALITY_STATISTICS, kind_of(reference, current, grid))
         return self.function(reference, current, grid)
 
 
@@ -129,17 +175,26 @@ class PerformanceStatistic:
 
 
 _drift: Final[dict[str, DriftStatistic]] = {}
+_quality: Final[dict[str, QualityStatistic]] = {}
 _performance: Final[dict[str, PerformanceStatistic]] = {}
 
 DRIFT_STATISTICS: Final[Mapping[str, DriftStatistic]] = MappingProxyType(_drift)
 """Every drift statistic by name."""
+
+QUALITY_STATISTICS: Final[Mapping[str, QualityStatistic]] = MappingProxyType(_quality)
+"""Every data-quality statistic by name."""
 
 PERFORMANCE_STATISTICS: Final[Mapping[str, PerformanceStatistic]] = MappingProxyType(_performance)
 """Every performance statistic by name."""
 
 
 def drift_statistic(
-    name: str, kinds: Collection[ColumnKind], lower: float, upper: float, reference: str
+    name: str,
+    kinds: Collection[ColumnKind],
+    lower: float,
+    upper: float,
+    reference: str,
+    higher_is_drift: bool = True,
 ) -> Callable[[_Drift], _Drift]:
     """Register a function ``(reference, current, grid) -> float`` as a drift statistic.
 
@@ -151,7 +206,35 @@ def drift_statistic(
     _check(name, _drift, kinds, get_args(ColumnKind))
 
     def register(function: _Drift) -> _Drift:
-        _drift[name] = DriftStatistic(name, frozenset(kinds), lower, upper, reference, function)
+        _drift[name] = DriftStatistic(
+            name, frozenset(kinds), lower, upper, reference, function, higher_is_drift
+        )
+        return function
+
+    return register
+
+
+def quality_statistic(
+    name: str,
+    kinds: Collection[ColumnKind],
+    lower: float,
+    upper: float,
+    reference: str,
+    higher_is_worse: bool = True,
+) -> Callable[[_Drift], _Drift]:
+    """Register a function ``(reference, current, grid) -> float`` as a data-quality statistic.
+
+    Raises
+    ------
+    InvalidInput
+        If the name is taken, or a kind unknown.
+    """
+    _check(name, _quality, kinds, get_args(ColumnKind))
+
+    def register(function: _Drift) -> _Drift:
+        _quality[name] = QualityStatistic(
+            name, frozenset(kinds), lower, upper, reference, function, higher_is_worse
+        )
         return function
 
     return register
@@ -194,6 +277,16 @@ def kind_of(reference: Counts, current: Counts, grid: Grid) -> ColumnKind:
     if numeric != {isinstance(grid, NumericGrid)} or sizes != {grid.n_cells}:
         raise InvalidInput("the two windows were not counted on this grid: rebuild their slices on it")
     return "numeric" if isinstance(grid, NumericGrid) else "categorical"
+
+
+def _check_kind(
+    statistic: DriftStatistic | QualityStatistic,
+    registry: Mapping[str, DriftStatistic] | Mapping[str, QualityStatistic],
+    kind: ColumnKind,
+) -> None:
+    if kind not in statistic.kinds:
+        fitting = ", ".join(sorted(name for name, found in registry.items() if kind in found.kinds))
+        raise InvalidInput(f"{statistic.name} is not defined for a {kind} column: choose one of {fitting}")
 
 
 def _check(name: str, taken: Collection[str], given: Collection[str], known: tuple[str, ...]) -> None:
