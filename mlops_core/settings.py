@@ -1,16 +1,20 @@
-"""Where a workspace lives: read from the environment, overridden by arguments."""
+"""Where a workspace lives and what counts for it: read from the environment, overridden by arguments."""
 
 from pathlib import Path
+from typing import Final
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["DATABASE_FILE", "Settings"]
+__all__ = ["DATABASE_FILE", "ENGINES", "Settings"]
 
 DATABASE_FILE = "bigboard.duckdb"
 
+ENGINES: Final = ("local", "spark")
+"""Where predictions can be counted: on this machine, or by Spark."""
+
 
 class Settings(BaseSettings):
-    """The three places of a workspace, and who is acting.
+    """The three places of a workspace, who is acting, and what counts.
 
     Attributes
     ----------
@@ -23,6 +27,11 @@ class Settings(BaseSettings):
         Folder of the Delta tables (`BIGBOARD_WAREHOUSE`); empty means `warehouse` in the workspace.
     actor
         Name of the actor that the command line acts as (`BIGBOARD_ACTOR`).
+    engine
+        What counts predictions: `local`, or `spark` (`BIGBOARD_ENGINE`).
+    spark_master
+        Where Spark runs (`BIGBOARD_SPARK_MASTER`) unless `SPARK_REMOTE` names a Spark Connect server:
+        `local[*]` for this machine, `yarn`, `spark://host:7077`, `k8s://...`.
     """
 
     model_config = SettingsConfigDict(env_prefix="BIGBOARD_", frozen=True, extra="ignore")
@@ -31,6 +40,8 @@ class Settings(BaseSettings):
     database_url: str = ""
     warehouse: str = ""
     actor: str = "system"
+    engine: str = "local"
+    spark_master: str = "local[*]"
 
     @property
     def database_file(self) -> Path | None:

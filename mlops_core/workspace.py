@@ -10,7 +10,7 @@ from mlops_core.clock import Clock, FixedClock, SystemClock
 from mlops_core.domain import Actor, Setting
 from mlops_core.domain.errors import InvalidInput, NotFound, NotPermitted
 from mlops_core.domain.states import Role
-from mlops_core.settings import Settings
+from mlops_core.settings import ENGINES, Settings
 from mlops_core.store import Store, UnitOfWork, open_store
 from mlops_core.warehouse import Warehouse
 
@@ -60,8 +60,12 @@ def open_workspace(settings: Settings, *, create: bool = False, clock: Clock | N
     StoreError
         One of its kinds; see `mlops_core.store.open_store`.
     InvalidInput
-        No tables can be kept under the path of the warehouse.
+        No tables can be kept under the path of the warehouse, or there is no such engine.
     """
+    if settings.engine not in ENGINES:
+        raise InvalidInput(
+            f"BIGBOARD_ENGINE is '{settings.engine}', no engine: choose {' or '.join(ENGINES)}"
+        )
     warehouse = Warehouse(settings.warehouse_root)
     store = open_store(settings.store_url, clock=clock, create=create)
     workspace = Workspace(settings, store, warehouse, settings.artefact_root)

@@ -12,7 +12,8 @@
     │   ├── StoreForeign      the file is not a Bigboard store, or is damaged
     │   ├── StoreTooNew       a newer release wrote the store
     │   └── StoreBusy         writers kept colliding until the retries ran out
-    └── WarehouseError        a Delta table cannot be read or written
+    ├── WarehouseError        a Delta table cannot be read or written
+    └── EngineError           the engine that was chosen for counting cannot be used
 
 A message names the thing, the problem and the next step.
 """
@@ -20,6 +21,7 @@ A message names the thing, the problem and the next step.
 __all__ = [
     "BigboardError",
     "Conflict",
+    "EngineError",
     "InvalidInput",
     "NoWorkspace",
     "NotFound",
@@ -88,3 +90,7 @@ class StoreBusy(StoreError):
 
 class WarehouseError(BigboardError):
     """A table of the warehouse cannot be read or written."""
+
+
+class EngineError(BigboardError):
+    """The engine that was chosen for counting cannot be used, or failed."""

@@ -42,10 +42,15 @@ _BINARY_SCALARS: Final = tuple(
 )
 
 
-def encode_slice(part: Slice) -> bytes:
-    """Return a slice as bytes; of unseen values it names the `MOST_UNSEEN` most frequent (see `capped`)."""
+def encode_slice(part: Slice, *, all_unseen: bool = False) -> bytes:
+    """Return a slice as bytes.
+
+    Of unseen values it names the `MOST_UNSEEN` most frequent (see `capped`), or with `all_unseen` every one:
+    for parts that are still to be added up.
+    """
     columns = [
-        counts if isinstance(counts, NumericCounts) else counts.capped() for counts in part.columns.values()
+        counts if all_unseen or isinstance(counts, NumericCounts) else counts.capped()
+        for counts in part.columns.values()
     ]
     unseen = [{} if isinstance(counts, NumericCounts) else counts.unseen for counts in columns]
     cells = [counts.cells if isinstance(counts, NumericCounts) else counts.known for counts in columns]
