@@ -17,6 +17,7 @@ from mlops_core.slices.counts import NumericCounts
 __all__ = ["Distance", "largest_gap", "population_deviation", "transport"]
 
 _LARGE = 1e150  # larger values are scaled down, so that nothing overflows
+_TINY = 1e-290  # smaller squares have lost digits
 _SUM_ROUNDING = 1e-11  # of the root mean square: more than adding a million numbers in a row costs
 _SPREAD_ROUNDING = 1e-9  # a variance below this share of the mean square is read from the cells
 
@@ -103,7 +104,7 @@ def population_deviation(counts: NumericCounts, edges: Floats) -> float:
         return 0.0
     square, centre = counts.total_squares / n, counts.total / n
     variance = square - centre * centre
-    if math.isfinite(variance) and variance > _SPREAD_ROUNDING * square and square > 1e-290:
+    if math.isfinite(variance) and variance > _SPREAD_ROUNDING * square and square > _TINY:
         return math.sqrt(variance)
     half = high / 2 - low / 2
     if half == 0.0:
@@ -171,8 +172,9 @@ class _Window:
         if len(edges) and len(shares) == 1:  # a grid without edges has been given one below all values
             shares, before = np.array([0.0, *shares]), np.array([0.0, 0.0])
         mean = counts.total / n / scale
-        square = math.sqrt(counts.total_squares / n) / scale
-        error = _SUM_ROUNDING * square if math.isfinite(mean) else math.inf
+        square = counts.total_squares / n
+        size = math.sqrt(square) / scale if _TINY < square < math.inf else max(abs(low), abs(high))
+        error = _SUM_ROUNDING * size if math.isfinite(mean) else math.inf
         first, last = (float(edges[0]), float(edges[-1])) if len(edges) else (math.inf, -math.inf)
         sums = (counts.total_below, counts.total_above)
         in_first, in_last = int(counts.cells[0]), int(counts.cells[-1])

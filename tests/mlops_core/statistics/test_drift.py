@@ -13,11 +13,14 @@ from mlops_core.statistics import (
     DRIFT_STATISTICS,
     chi_squared,
     chi_squared_p_value,
+    hellinger,
     jensen_shannon,
     kolmogorov_smirnov,
     kolmogorov_smirnov_p_value,
     l_infinity,
     population_stability_index,
+    wasserstein,
+    wasserstein_normalised,
 )
 from tests.mlops_core.statistics.counting import categories, count, window
 
@@ -37,6 +40,10 @@ PAIRS = {
     "constants": (np.full(N, 2.0), np.full(N, 3.0)),
     "few rows": (RNG.normal(size=90), RNG.normal(0.5, 1, 40)),
 }
+
+
+GRID = CategoricalGrid(("a", "b", "c"))
+VALUES = st.lists(st.sampled_from(["a", "b", "c", "p", "q", None]), min_size=1, max_size=80)
 
 
 def psi_of(first, second):
@@ -95,7 +102,61 @@ def test_missing_values_do_not_enter_distances():
     first, holes = count(reference, grid), count([*current.tolist(), None, math.nan], grid)
     for name in ("kolmogorov_smirnov", "kolmogorov_smirnov_p_value", "wasserstein", "wasserstein_normalised"):
         statistic = DRIFT_STATISTICS[name]
-        assert statistic.compute(first, holes, grid) == statistic.compute(first, count(current, grid), grid)
+        clean = statistic.compute(first, count(current, grid), grid)
+        assert statistic.compute(first, holes, grid) == pytest.approx(clean)
+
+
+def test_infinities_are_values_below_and_above_all_others_for_kolmogorov_smirnov():
+    reference = np.concatenate((RNG.normal(size=900), [-math.inf] * 60, [math.inf] * 40))
+    current = np.concatenate((RNG.normal(size=400), [-math.inf] * 100, [math.inf] * 200))
+    exact = stats.ks_2samp(reference, current, method="asymp").statistic
+    assert kolmogorov_smirnov(*window(reference, current)) == pytest.approx(exact, abs=0.003)
+    infinite = [math.inf] * 3 + [-math.inf]
+    exact = stats.ks_2samp([1.0, 2.0], infinite, method="asymp").statistic
+    assert kolmogorov_smirnov(*window([1.0, 2.0], infinite)) == exact
+
+
+def test_wasserstein_and_the_deviation_are_of_the_finite_values():
+    reference, current = PAIRS["a moved normal"]
+    holes = [math.inf, -math.inf, None, math.nan]
+    exact = stats.wasserstein_distance(reference, current) / reference.std()
+    found = wasserstein_normalised(*window([*reference.tolist(), math.inf], [*current.tolist(), *holes]))
+    assert found == pytest.approx(exact, abs=0.001)
+    assert math.isnan(wasserstein(*window([1.0], [math.inf])))
+
+
+@pytest.mark.parametrize("name", [name for name in PAIRS if name != "constants"])
+def test_wasserstein_is_that_of_scipy(name):
+    reference, current = PAIRS[name]
+    exact = stats.wasserstein_distance(reference, current)
+    counted = window(reference, current)
+    assert wasserstein(*counted) == pytest.approx(exact, abs=0.005 * reference.std())
+    assert wasserstein_normalised(*counted) == pytest.approx(exact / reference.std(), abs=0.005)
+
+
+def test_a_constant_reference_has_no_deviation_to_measure_by():
+    assert wasserstein(*window([2.0] * 5, [3.0] * 4)) == 1.0
+    assert math.isnan(wasserstein_normalised(*window([2.0] * 5, [3.0] * 4)))
+    assert wasserstein_normalised(*window([0.1] * 7, [0.1] * 11)) == 0.0
+
+
+@given(VALUES, VALUES)
+def test_hellinger_of_categories_is_its_definition(reference, current):
+    pooled = [
+        ["(unseen)" if value in ("p", "q") else value for value in rows] for rows in (reference, current)
+    ]
+    first, second = (counts / counts.sum() for counts in shares_of(*pooled))
+    overlap = sum(math.sqrt(a * b) for a, b in zip(first, second, strict=True))
+    found = hellinger(*categories(GRID, reference, current))
+    assert found**2 == pytest.approx(1 - overlap, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["the same normal", "a moved normal", "log-normals", "prices"])
+def test_hellinger_is_that_of_raw_deciles(name):
+    reference, current = PAIRS[name]
+    first, second = (rows / rows.sum() for rows in deciles_of(reference, current))
+    expected = np.linalg.norm(np.sqrt(first) - np.sqrt(second)) / math.sqrt(2)
+    assert hellinger(*window(reference, current)) == pytest.approx(expected, rel=0.03, abs=0.002)
 
 
 @pytest.mark.parametrize("name", ["the same normal", "a moved normal", "log-normals", "prices"])
@@ -133,10 +194,6 @@ def test_missing_and_infinite_rows_are_bins_of_psi():
     counts = ([50, 50, 0, 0], [40, 40, 10, 10])
     assert population_stability_index(*counted) == pytest.approx(psi_of(*counts))
     assert jensen_shannon(*counted) == pytest.approx(spatial.distance.jensenshannon(*counts, base=2))
-
-
-GRID = CategoricalGrid(("a", "b", "c"))
-VALUES = st.lists(st.sampled_from(["a", "b", "c", "p", "q", None]), min_size=1, max_size=80)
 
 
 def shares_of(*windows):
