@@ -126,7 +126,8 @@ def compare_windows(
     moved = [
         _movement(name, statistic, grids, before, after, by_week) for name in columns if name in after.columns
     ]
-    moved.sort(key=lambda one: -(one.value if one.value is not None else -math.inf))
+    sign = -1.0 if DRIFT_STATISTICS[statistic].higher_is_drift else 1.0
+    moved.sort(key=lambda one: math.inf if one.value is None else sign * one.value)
     return Comparison(
         model=model_name,
         version=version.number,

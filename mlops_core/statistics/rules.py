@@ -21,7 +21,7 @@ class RuleOfThumb:
     Attributes
     ----------
     warning, critical
-        The level is reached at more than this value; for a p-value, at less.
+        The level is reached from this value on, as a monitor's is; for a p-value, at it and below.
     source
         Who says so, in words.
     """
@@ -83,9 +83,9 @@ def level_of(statistic: str, value: float | None) -> DriftStatus:
         return "in_range"
     rule = RULES_OF_THUMB[statistic]
     sign = 1.0 if DRIFT_STATISTICS[statistic].higher_is_drift else -1.0
-    if sign * value > sign * rule.critical:
+    if sign * value >= sign * rule.critical:
         return "critical"
-    return "warning" if sign * value > sign * rule.warning else "in_range"
+    return "warning" if sign * value >= sign * rule.warning else "in_range"
 
 
 def status_of(values: Mapping[str, float | None]) -> DriftStatus:

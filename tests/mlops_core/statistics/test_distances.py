@@ -166,7 +166,7 @@ def test_values_whose_sum_overflows_have_a_distance_within_its_bound():
         windows = counted(reference * 1.7e308, grid), counted(current * 1.7e308, grid), grid
     exact = stats.wasserstein_distance(reference, current)
     bound = wasserstein_error_bound(*windows) / 1.7e308
-    assert abs(wasserstein(*windows) / 1.7e308 - exact) <= bound < 0.2
+    assert abs(wasserstein(*windows) / 1.7e308 - exact) <= bound < 0.3
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6, 1e12])

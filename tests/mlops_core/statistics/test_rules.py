@@ -57,7 +57,7 @@ def test_critical_lies_beyond_warning_and_both_within_the_range():
 
 
 def test_a_p_value_reaches_a_level_by_falling():
-    found = [level_of("chi_squared_p_value", value) for value in (0.5, 0.05, 0.04, 0.01, 0.001, 0.0)]
+    found = [level_of("chi_squared_p_value", value) for value in (0.5, 0.06, 0.05, 0.02, 0.01, 0.0)]
     assert found == ["in_range", "in_range", "warning", "warning", "critical", "critical"]
 
 
@@ -69,7 +69,7 @@ def test_a_statistic_without_a_rule_is_refused():
 def test_psi_decides_the_status_of_a_column():
     others = {"kolmogorov_smirnov_p_value": 0.0, "wasserstein_normalised": 9.0}
     found = [
-        status_of({"psi": value, **others}) for value in (0.0, 0.1, 0.11, 0.26, math.inf, math.nan, None)
+        status_of({"psi": value, **others}) for value in (0.0, 0.09, 0.1, 0.25, math.inf, math.nan, None)
     ]
     assert found == ["in_range", "in_range", "warning", "critical", "critical", "in_range", "in_range"]
     assert status_of(others) == "in_range"
