@@ -12,7 +12,7 @@ STATISTIC_NAMES = {
     "kolmogorov_smirnov": "KS",
     "kolmogorov_smirnov_p_value": "KS p-value",
     "wasserstein": "Wasserstein",
-    "wasserstein_normalised": "Wasserstein / σ",
+    "wasserstein_normalised": "normalised Wasserstein",
     "jensen_shannon": "JS",
     "hellinger": "Hellinger",
     "l_infinity": "L∞",
