@@ -108,10 +108,13 @@ def _read(file: str, schema: pa.Schema, where: Mapping[str, Scalar]) -> Iterator
     # Imported here because it brings pandas along, which would make every server start later.
     import pyarrow.parquet as pq
 
-    texts = [field.name for field in schema if pa.types.is_string(field.type)]
-    with _named(file), pq.ParquetFile(file, read_dictionary=texts) as parquet:
-        for group in range(parquet.num_row_groups):
-            if not all(_may_hold(parquet.metadata.row_group(group), *pair) for pair in where.items()):
+    with _named(file):
+        metadata = pq.read_metadata(file)
+        present = set(metadata.schema.to_arrow_schema().names)
+        texts = [field.name for field in schema if field.name in present and pa.types.is_string(field.type)]
+    with _named(file), pq.ParquetFile(file, metadata=metadata, read_dictionary=texts) as parquet:
+        for group in range(metadata.num_row_groups):
+            if not all(_may_hold(metadata.row_group(group), *pair) for pair in where.items()):
                 continue
             for batch in parquet.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=schema.names):
                 whole = _completed(batch, schema)

@@ -15,14 +15,14 @@ from mlops_core.domain import (
     StoredSlice,
 )
 from mlops_core.domain.states import LogKind, Origin, ProblemType
+from mlops_core.feeders import ParquetFiles, count_slices
 from mlops_core.monitoring.log_queries import (
     Days,
     days_with_outcomes,
     known_outcomes,
     latest_by_day,
-    predictions_of,
 )
-from mlops_core.monitoring.logs import OUTCOME, log_table
+from mlops_core.monitoring.logs import OUTCOME, VERSION, log_table
 from mlops_core.monitoring.progress import NEVER, Progress
 from mlops_core.monitoring.reading import read_grids
 from mlops_core.registry.columns import PREDICTED_AT, PREDICTION
@@ -33,7 +33,6 @@ from mlops_core.slices import (
     SliceKey,
     SlicePlan,
     build_outcome_slices,
-    build_slices,
     decode_slice,
     encode_outcomes,
     encode_slice,
@@ -128,7 +127,7 @@ def _count(workspace: Workspace, model: Model, predictions: _Gain, outcomes: _Ga
         plan = plans.get(number)
         days = touched.get(number)
         counted[versions[number].id] = _Counted(
-            predictions=_count_predictions(predictions, number, plan) if plan else {},
+            predictions=_count_predictions(workspace, predictions, number, plan) if plan else {},
             latest=latest.get(number, {}),
             outcomes=_count_outcomes(model, predictions, outcomes, number, days) if days else {},
         )
@@ -152,9 +151,10 @@ def _slice_plan(workspace: Workspace, model: Model, version: ModelVersion) -> Sl
     )
 
 
-def _count_predictions(gain: _Gain, number: int, plan: SlicePlan) -> dict[SliceKey, Slice]:
-    columns = list(dict.fromkeys([PREDICTED_AT, *plan.grids, *plan.segment_columns]))
-    return build_slices(predictions_of(gain.new, number, columns), plan)
+def _count_predictions(
+    workspace: Workspace, gain: _Gain, number: int, plan: SlicePlan
+) -> dict[SliceKey, Slice]:
+    return count_slices(ParquetFiles(gain.new, where={VERSION: number}), plan, workspace.settings)
 
 
 def _count_outcomes(

@@ -4,7 +4,7 @@ The files of a prediction log may differ in their columns, because versions of a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -13,25 +13,12 @@ from mlops_core.monitoring.logs import KNOWN_AT, OUTCOME, PREDICTION_ID, VERSION
 from mlops_core.registry.columns import PREDICTED_AT, PREDICTION
 from mlops_core.warehouse import quoted, warehouse_sql
 
-__all__ = ["Days", "days_with_outcomes", "known_outcomes", "latest_by_day", "predictions_of"]
+__all__ = ["Days", "days_with_outcomes", "known_outcomes", "latest_by_day"]
 
 Days = dict[int, set[datetime]]
 """Days, each by its midnight in UTC, by version number."""
 
 _DAY = timedelta(days=1)
-
-
-def predictions_of(files: Sequence[str], number: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Give the predictions of one version in some files."""
-    # Imported here because it brings pandas along, which would make every server start later.
-    import pyarrow.dataset as ds
-    import pyarrow.parquet as pq
-
-    schema = pa.unify_schemas([pq.read_schema(file) for file in files])
-    batches: Iterator[pa.RecordBatch] = ds.dataset(list(files), schema=schema).to_batches(
-        columns=list(columns), filter=ds.field(VERSION) == number
-    )
-    return batches
 
 
 def latest_by_day(files: Sequence[str]) -> dict[int, dict[datetime, datetime]]:

@@ -6,18 +6,25 @@ import os
 import shutil
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from importlib.util import find_spec
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlmodel import select
 
+from mlops_core.domain import StoredSlice
 from mlops_core.domain.errors import InvalidInput, SchemaMismatch
-from mlops_core.feeders import ParquetFiles, SqlQuery, count_slices
+from mlops_core.domain.states import Origin
+from mlops_core.feeders import ParquetFiles, SqlQuery, count_slices, spark
+from mlops_core.feeders.spark import count_on_spark
+from mlops_core.monitoring import log_predictions, run_monitoring
 from mlops_core.settings import Settings
-from mlops_core.slices import CategoricalGrid, NumericGrid, SlicePlan
+from mlops_core.slices import CategoricalGrid, NumericGrid, SliceKey, SlicePlan, decode_slice
 from tests.conftest import missing
+from tests.factories import champion, population, system, workspace_in
 from tests.mlops_core.feeders.logs import COLOURS, EDGES, make_log
 
 pytestmark = pytest.mark.spark
@@ -29,7 +36,7 @@ FROM_FILES = "SELECT * FROM read_parquet($files, union_by_name = true)"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def spark():
+def spark_runs():
     if find_spec("pyspark") is None:
         missing("pyspark is not installed (make spark)")
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
@@ -75,14 +82,14 @@ def spark_counts(log, **changes):
 def test_the_three_feeders_find_the_same_counts_in_every_slice(log):
     local = count_slices(ParquetFiles(log.files), log.plan, LOCAL)
     duckdb = count_slices(SqlQuery(FROM_FILES, {"files": log.files}), log.plan, LOCAL)
-    spark = count_slices(ParquetFiles(log.files), log.plan, SPARK)
+    on_spark = count_slices(ParquetFiles(log.files), log.plan, SPARK)
     assert len(local) > 500
     assert_same(duckdb, local)
-    assert_same(spark, local)
+    assert_same(on_spark, local)
 
 
 def test_spark_counts_what_a_loop_over_the_rows_counts(log):
-    spark = spark_counts(log, period="day", segment_columns=("colour",))
+    slices = spark_counts(log, period="day", segment_columns=("colour",))
     rows = Counter()
     doubles, colours, unseen = Counter(), Counter(), Counter()
     names = ("at", "double", "colour", "many")
@@ -99,8 +106,8 @@ def test_spark_counts_what_a_loop_over_the_rows_counts(log):
                 doubles[key, str(double)] += 1
             colours[key, colour] += 1
             unseen[key, many] += 1
-    assert {(key.start, key.segment): found.rows for key, found in spark.items()} == rows
-    for slice_key, found in spark.items():
+    assert {(key.start, key.segment): found.rows for key, found in slices.items()} == rows
+    for slice_key, found in slices.items():
         key = (slice_key.start, slice_key.segment)
         numeric, colour, many = (found.columns[name] for name in ("double", "colour", "many"))
         assert numeric.nulls == doubles[key, "null"]
@@ -124,14 +131,13 @@ def test_spark_puts_every_kind_of_time_into_the_same_slice(log, time):
     assert_same(count_slices(files, plan, SPARK), count_slices(files, plan, LOCAL))
 
 
-def test_spark_counts_one_version_alone(log):
-    files = ParquetFiles(log.files, where={"version": 2})
-    found = count_slices(files, log.plan, SPARK)
-    assert_same(found, count_slices(files, log.plan, LOCAL))
-    assert (
-        sum(part.rows for key, part in found.items() if not key.segment)
-        == (log.table["version"].to_numpy() == 2).sum()
-    )
+@pytest.mark.parametrize(("column", "value"), [("version", 2), ("colour", "red=blue")])
+def test_spark_counts_only_the_rows_that_hold_a_value(log, column, value):
+    files = ParquetFiles(log.files, where={column: value})
+    plan = replace(log.plan, segment_columns=())
+    found = count_slices(files, plan, SPARK)
+    assert_same(found, count_slices(files, plan, LOCAL))
+    assert sum(part.rows for part in found.values()) == log.table[column].to_pylist().count(value) > 0
 
 
 def test_spark_answers_a_query_in_its_own_dialect(log, tmp_path):
@@ -142,6 +148,26 @@ def test_spark_answers_a_query_in_its_own_dialect(log, tmp_path):
     counts = part.columns["kind"]
     assert (part.rows, counts.nulls, counts.known.tolist(), counts.unseen) == (4, 1, [1, 1], {"c": 1})
     assert [key.start.isoformat() for key in found] == ["1970-01-05T00:00:00+00:00"]
+
+
+def test_monitoring_counts_with_the_engine_of_the_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("BIGBOARD_SPARK_MASTER", SPARK.spark_master)
+    used, stored = [], {}
+    monkeypatch.setattr(spark, "count_on_spark", lambda *given: used.append(1) or count_on_spark(*given))
+    for engine in ("local", "spark"):
+        monkeypatch.setenv("BIGBOARD_ENGINE", engine)
+        workspace = workspace_in(tmp_path / engine)
+        trained = champion(workspace)
+        frame = population(500, start=datetime(2025, 2, 26, tzinfo=UTC), days=3, seed=5)
+        name, number = trained.model.name, trained.version.number
+        log_predictions(workspace, system(workspace), name, number, trained.predictions(frame))
+        assert run_monitoring(workspace, system(workspace)).failures == {}
+        with workspace.store.read() as session:
+            rows = session.exec(select(StoredSlice).where(StoredSlice.origin == Origin.PRODUCTION))
+            stored[engine] = {SliceKey(row.start, row.segment): decode_slice(row.payload) for row in rows}
+        workspace.close()
+    assert used == [1]
+    assert_same(stored["spark"], stored["local"])
 
 
 def test_a_session_that_was_there_keeps_its_settings(log):

@@ -331,7 +331,7 @@ def test_a_run_that_another_one_overtakes_counts_nothing_twice(tmp_path, all_at_
     play = Play(tmp_path)
     for batch in play.batches[:3] + play.batches[4:7]:
         batch()
-    original, overtaken = counting.build_slices, []
+    original, overtaken = counting.count_slices, []
 
     def overtake(*arguments):
         if not overtaken:
@@ -341,7 +341,7 @@ def test_a_run_that_another_one_overtakes_counts_nothing_twice(tmp_path, all_at_
             run(play.workspace)
         return original(*arguments)
 
-    monkeypatch.setattr(counting, "build_slices", overtake)
+    monkeypatch.setattr(counting, "count_slices", overtake)
     run(play.workspace)
     assert overtaken
     assert play.figures() == all_at_once
