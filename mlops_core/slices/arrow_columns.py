@@ -1,8 +1,9 @@
 """Arrow columns as the numpy arrays that counting needs, or a SchemaMismatch that names the column."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,10 @@ __all__ = [
     "numbers_of",
     "period_start",
     "periods_of",
+    "text_array",
 ]
+
+_Number = TypeVar("_Number", np.float64, np.int64)
 
 Period = Literal["hour", "day", "week", "month"]
 """How long a slice is, in UTC; weeks begin on Monday."""
@@ -127,10 +131,8 @@ def numbers_of(array: pa.Array, name: str) -> Numbers:
         array = array.dictionary_decode()
     if array.type != pa.float64():
         array = array.cast(pa.float64(), safe=False)
-    if array.null_count == 0:
-        return Numbers(array.to_numpy(), None)
-    valid = array.is_valid().to_numpy(zero_copy_only=False)
-    return Numbers(array.fill_null(0.0).to_numpy(zero_copy_only=False), valid)
+    values, valid = _values_of(array, np.float64), _valid_of(array)
+    return Numbers(values if valid is None else np.where(valid, values, 0.0), valid)
 
 
 def categories_of(array: pa.Array, name: str) -> Categories:
@@ -146,16 +148,26 @@ def categories_of(array: pa.Array, name: str) -> Categories:
             f"column {name!r} holds {array.type}, not categories: cast it to string, or use a numeric grid"
         )
     if pa.types.is_null(array.type):
-        return Categories(np.zeros(len(array), dtype=np.int64), pa.array([], pa.string()))
+        return Categories(np.zeros(len(array), dtype=np.int64), text_array(()))
     if pa.types.is_dictionary(array.type) and array.dictionary.null_count:
         array = array.dictionary_decode()
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     texts = array.dictionary if array.dictionary.type == pa.string() else array.dictionary.cast(pa.string())
-    indices = array.indices
-    if indices.null_count:
-        indices = indices.cast(pa.int64()).fill_null(len(texts))
-    return Categories(indices.to_numpy(zero_copy_only=False).astype(np.int64, copy=False), texts)
+    return Categories(_filled(array.indices.cast(pa.int64()), len(texts)), texts)
+
+
+def text_array(texts: Sequence[str]) -> pa.StringArray:
+    """Return an Arrow array of texts; made by hand, because ``pyarrow.array`` imports all of pandas.
+
+    Raises
+    ------
+    UnicodeEncodeError
+        If a text holds half of a surrogate pair.
+    """
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
 def check_period(period: str) -> None:
@@ -186,8 +198,7 @@ def periods_of(array: pa.Array, name: str, period: Period) -> NDArray[np.int64]:
             f"column {name!r} is null in {array.null_count} rows: every row needs a time to fall into a slice"
         )
     length = _SECONDS[period] * _PER_SECOND[array.type.unit]
-    ticks: NDArray[np.int64] = array.view(pa.int64()).to_numpy(zero_copy_only=False)
-    numbers = ticks // length
+    numbers = _values_of(array, np.int64) // length
     if period == "week":
         numbers += _THURSDAY
         numbers //= 7
@@ -243,5 +254,31 @@ def cells_of(categories: Categories, known: pa.Array) -> NDArray[np.int64]:
     numpy.ndarray
         A lookup table, shape ``(len(texts) + 1,)``.
     """
-    found = pc.index_in(categories.texts, value_set=known).fill_null(len(known) + 1)
-    return np.append(found.to_numpy(zero_copy_only=False).astype(np.int64), len(known))
+    found = pc.index_in(categories.texts, value_set=known).cast(pa.int64())
+    return np.append(_filled(found, len(known) + 1), len(known))
+
+
+# Arrow's own conversions of nullable columns, scalars and lists import all of pandas; buffers do not.
+
+
+def _values_of(array: pa.Array, kind: type[_Number]) -> NDArray[_Number]:
+    """Return the values of a fixed-width array without a copy; what lies where a row is null is undefined."""
+    if len(array) == 0:
+        return np.zeros(0, dtype=kind)
+    width = np.dtype(kind).itemsize
+    return np.frombuffer(array.buffers()[1], kind, count=len(array), offset=array.offset * width)
+
+
+def _valid_of(array: pa.Array) -> NDArray[np.bool_] | None:
+    """Return which rows are not null, or None when all are."""
+    if array.null_count == 0:
+        return None
+    bits = np.frombuffer(array.buffers()[0], np.uint8)
+    whole = np.unpackbits(bits, count=array.offset + len(array), bitorder="little")
+    return whole[array.offset :].view(np.bool_)
+
+
+def _filled(array: pa.Array, fill: int) -> NDArray[np.int64]:
+    """Return an int64 array with `fill` where a row is null."""
+    values, valid = _values_of(array, np.int64), _valid_of(array)
+    return values if valid is None else np.where(valid, values, fill)

@@ -4,6 +4,7 @@ A grid is made once, from the reference of a model version; every slice of that 
 so that slices can be added up and compared.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,6 @@ from typing import Final, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_core.domain.errors import InvalidInput
@@ -260,12 +260,14 @@ def _next(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _frequent_first(array: pa.Array, name: str) -> tuple[str, ...]:
     categories = categories_of(array, name)
-    codes = pa.array(categories.codes[categories.codes < len(categories.texts)])
-    counted = pc.value_counts(categories.texts.take(codes))
+    counted: Counter[str] = Counter()
+    rows = np.bincount(categories.codes, minlength=len(categories.texts) + 1)
+    for text, count in zip(categories.texts.to_pylist(), rows.tolist(), strict=False):
+        if count:
+            counted[text] += count
     if len(counted) > MOST_CATEGORIES:
         raise InvalidInput(
             f"column {name!r} holds {len(counted):,} distinct values, more than {MOST_CATEGORIES:,}: "
             "it is an identifier, leave it out"
         )
-    pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
-    return tuple(text for text, _ in sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+    return tuple(sorted(counted, key=lambda text: (-counted[text], text)))

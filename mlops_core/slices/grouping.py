@@ -112,8 +112,9 @@ class GroupRegistry:
         for name in self.segment_columns:
             categories = categories_of(column_of(batch, name), name)
             used = np.bincount(categories.codes, minlength=len(categories.texts) + 1).astype(bool)
-            texts: list[str] = categories.texts.filter(pa.array(used[:-1])).to_pylist()
-            texts += [MISSING] if used[-1] else []
+            texts = [text for text, met in zip(categories.texts.to_pylist(), used, strict=False) if met]
+            if used[-1]:
+                texts.append(MISSING)
             self._check(name, texts)
             places = (np.cumsum(used) - 1).take(categories.codes)
             numbered.append(self._number(periods, places, [f"{name}={text}" for text in texts]))

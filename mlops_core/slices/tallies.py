@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mlops_core.slices.arrow_columns import categories_of, cells_of, numbers_of
+from mlops_core.slices.arrow_columns import categories_of, cells_of, numbers_of, text_array
 from mlops_core.slices.cell_index import BLOCK, Scratch
 from mlops_core.slices.counts import CategoricalCounts, NumericCounts
 from mlops_core.slices.grid import CategoricalGrid, NumericGrid
@@ -28,6 +28,8 @@ BlockRuns = Sequence[Sequence[Runs]]
 Number = TypeVar("Number", np.int64, np.float64)
 
 _NULL, _NAN, _NEGATIVE, _POSITIVE = range(4)
+_NOWHERE: Final = np.zeros(0, dtype=np.intp)
+_FEW_RUNS: Final = 4  # up to here a histogram of each run is cheaper than one scatter over all of them
 _UNSEEN: Final = 1  # behind the categories: missing, unseen
 
 
@@ -59,11 +61,13 @@ class NumericTally:
         """Count a batch whose rows belong to slices below `n_groups`."""
         self._make_room(n_groups)
         numbers = numbers_of(array, self._name)
+        null_at = _NOWHERE if numbers.valid is None else np.flatnonzero(~numbers.valid)
+        bounds = np.searchsorted(null_at, np.arange(len(blocks) + 1) * BLOCK)
         with np.errstate(over="ignore", invalid="ignore"):
             for place, groupings in enumerate(blocks):
-                rows = slice(place * BLOCK, (place + 1) * BLOCK)
-                valid = None if numbers.valid is None else numbers.valid[rows]
-                self._add_block(numbers.values[rows], valid, groupings, scratch)
+                first = place * BLOCK
+                nulls = null_at[bounds[place] : bounds[place + 1]] - first
+                self._add_block(numbers.values[first : first + BLOCK], nulls, groupings, scratch)
 
     def _make_room(self, n_groups: int) -> None:
         self._cells = grown(self._cells, n_groups)
@@ -77,59 +81,40 @@ class NumericTally:
     def _add_block(
         self,
         values: NDArray[np.float64],
-        valid: NDArray[np.bool_] | None,
+        null_at: NDArray[np.intp],
         groupings: Sequence[Runs],
         scratch: Scratch,
     ) -> None:
-        if valid is None and np.isfinite(values.sum()):
-            cells = self._grid.index.find_block(values, scratch)
-            moments = _Moments(values, values, values)
-        else:
-            counted = np.isfinite(values)
-            if valid is not None:
-                counted &= valid
-            moments = _Moments(
-                np.where(counted, values, 0.0),
-                np.where(counted, values, np.inf),
-                np.where(counted, values, -np.inf),
-            )
-            cells = self._grid.index.find_block(moments.summed, scratch)
-            behind = self._grid.n_cells
-            cells[np.isnan(values)] = behind + _NAN
-            cells[values == -np.inf] = behind + _NEGATIVE
-            cells[values == np.inf] = behind + _POSITIVE
-            if valid is not None:
-                cells[~valid] = behind + _NULL
-        below, above = self._outside(moments)
-        keys = scratch.parts.view(np.int64)[: len(values)]
+        moments = _Moments.of(values, null_at)
+        cells = self._grid.index.find_block(moments.summed, scratch)
+        if moments.summed is not values:
+            self._place_infinite(cells, values)
+        cells[null_at] = self._grid.n_cells + _NULL
         for runs in groupings:
-            np.multiply(runs.groups, self._width, out=keys)
-            keys += cells
-            np.add.at(self._cells.reshape(-1), keys, 1)
-            self._add_moments(moments if runs.order is None else moments.take(runs.order), runs, scratch)
-            if len(below):
-                np.add.at(self._below, runs.groups[below], moments.summed[below])
-            if len(above):
-                np.add.at(self._above, runs.groups[above], moments.summed[above])
+            count_cells(self._cells, runs, cells, scratch)
+            self._add_moments(moments, runs, scratch)
 
-    def _outside(self, moments: "_Moments") -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the rows in the first cell and those in the last; in most blocks there is none."""
-        nobody = np.zeros(0, dtype=np.intp)
-        below = moments.lowest.min() < self._first
-        above = moments.highest.max() >= self._last
-        return (
-            np.flatnonzero(moments.lowest < self._first) if below else nobody,
-            np.flatnonzero((moments.highest >= self._last) & (moments.highest > -np.inf))
-            if above
-            else nobody,
-        )
+    def _place_infinite(self, cells: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        behind = self._grid.n_cells
+        cells[np.isnan(values)] = behind + _NAN
+        cells[values == -np.inf] = behind + _NEGATIVE
+        cells[values == np.inf] = behind + _POSITIVE
 
     def _add_moments(self, moments: "_Moments", runs: Runs, scratch: Scratch) -> None:
-        squares = np.square(moments.summed, out=scratch.numbers[: len(moments.summed)])
-        np.add.at(self._sums, runs.run_groups, np.add.reduceat(moments.summed, runs.starts))
+        ordered = moments if runs.order is None else moments.take(runs.order)
+        squares = np.square(ordered.summed, out=scratch.numbers[: len(ordered.summed)])
+        lowest = np.fmin.reduceat(ordered.compared, runs.starts)
+        highest = np.fmax.reduceat(ordered.compared, runs.starts)
+        np.add.at(self._sums, runs.run_groups, np.add.reduceat(ordered.summed, runs.starts))
         np.add.at(self._squares, runs.run_groups, np.add.reduceat(squares, runs.starts))
-        np.minimum.at(self._minima, runs.run_groups, np.minimum.reduceat(moments.lowest, runs.starts))
-        np.maximum.at(self._maxima, runs.run_groups, np.maximum.reduceat(moments.highest, runs.starts))
+        np.fmin.at(self._minima, runs.run_groups, lowest)
+        np.fmax.at(self._maxima, runs.run_groups, highest)
+        if (lowest < self._first).any():
+            outside = np.flatnonzero(moments.compared < self._first)
+            np.add.at(self._below, runs.groups[outside], moments.summed[outside])
+        if (highest >= self._last).any():
+            outside = np.flatnonzero(moments.compared >= self._last)
+            np.add.at(self._above, runs.groups[outside], moments.summed[outside])
 
     def counts(self, rows: list[int]) -> list[NumericCounts]:
         """Return the counts of each slice, given the rows of each."""
@@ -151,17 +136,32 @@ class NumericTally:
 
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """The values of a block as they enter the sums, the minima and the maxima."""
+    """The values of a block as they enter the sums (0 where none counts) and the extremes (NaN there)."""
 
     summed: NDArray[np.float64]
-    lowest: NDArray[np.float64]
-    highest: NDArray[np.float64]
+    compared: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], null_at: NDArray[np.intp]) -> "_Moments":
+        """Leave out what is null (0 in `values`), NaN or infinite."""
+        summed = values
+        if not np.isfinite(values.sum()):
+            counted = np.isfinite(values)
+            if not counted.all():
+                summed = np.where(counted, values, 0.0)
+                compared = np.where(counted, values, np.nan)
+                compared[null_at] = np.nan
+                return cls(summed, compared)
+        if not len(null_at):
+            return cls(values, values)
+        compared = values.copy()
+        compared[null_at] = np.nan
+        return cls(summed, compared)
 
     def take(self, order: NDArray[np.intp]) -> "_Moments":
+        """Return the values in another order."""
         summed = self.summed.take(order)
-        if self.lowest is self.summed:
-            return _Moments(summed, summed, summed)
-        return _Moments(summed, self.lowest.take(order), self.highest.take(order))
+        return _Moments(summed, summed if self.compared is self.summed else self.compared.take(order))
 
 
 class CategoricalTally:
@@ -175,7 +175,7 @@ class CategoricalTally:
 
     def __init__(self, name: str, grid: CategoricalGrid) -> None:
         self._name = name
-        self._known = pa.array(grid.categories, pa.string())
+        self._known = text_array(grid.categories)
         self._width = grid.n_cells + 2
         self._cells = np.zeros((0, self._width), dtype=np.int64)
         self._unseen: dict[int, Counter[str]] = {}
@@ -189,20 +189,16 @@ class CategoricalTally:
             codes = categories.codes[place * BLOCK : (place + 1) * BLOCK]
             cells = table.take(codes, out=scratch.cells[: len(codes)], mode="clip")
             strange = np.flatnonzero(cells == len(self._known) + _UNSEEN)
-            keys = scratch.parts.view(np.int64)[: len(codes)]
             for runs in groupings:
-                np.multiply(runs.groups, self._width, out=keys)
-                keys += cells
-                np.add.at(self._cells.reshape(-1), keys, 1)
+                count_cells(self._cells, runs, cells, scratch)
                 if len(strange):
                     self._add_unseen(runs.groups[strange], codes[strange], categories.texts)
 
     def _add_unseen(self, groups: NDArray[np.int64], codes: NDArray[np.int64], texts: pa.Array) -> None:
         pairs, counts = np.unique(groups * len(texts) + codes, return_counts=True)
         found = divmod(pairs, len(texts))
-        names = texts.take(pa.array(found[1])).to_pylist()
-        for group, name, count in zip(found[0].tolist(), names, counts.tolist(), strict=True):
-            self._unseen.setdefault(group, Counter())[name] += count
+        for group, place, count in zip(found[0].tolist(), found[1].tolist(), counts.tolist(), strict=True):
+            self._unseen.setdefault(group, Counter())[texts[place].as_py()] += count
 
     def counts(self, rows: list[int]) -> list[CategoricalCounts]:
         """Return the counts of each slice, given the rows of each."""
@@ -221,6 +217,18 @@ class CategoricalTally:
 
 
 Tally: TypeAlias = NumericTally | CategoricalTally
+
+
+def count_cells(matrix: NDArray[np.int64], runs: Runs, cells: NDArray[np.int64], scratch: Scratch) -> None:
+    """Add one for each row of a block at its slice (row of the matrix) and cell (column)."""
+    width = matrix.shape[1]
+    if runs.order is None and len(runs.starts) <= _FEW_RUNS:
+        for group, part in zip(runs.run_groups.tolist(), np.split(cells, runs.starts[1:]), strict=True):
+            matrix[group] += np.bincount(part, minlength=width)
+        return
+    keys = np.multiply(runs.groups, width, out=scratch.parts.view(np.int64)[: len(cells)])
+    keys += cells
+    np.add.at(matrix.reshape(-1), keys, 1)
 
 
 def grown(matrix: NDArray[Number], rows: int, fill: float = 0) -> NDArray[Number]:

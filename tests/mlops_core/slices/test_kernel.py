@@ -1,10 +1,13 @@
 import math
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -293,3 +296,19 @@ def test_an_unknown_period_and_a_repeated_segment_are_refused():
         plan(period="year")
     with pytest.raises(InvalidInput, match="twice"):
         plan(segments=("region", "region"))
+
+
+def test_counting_a_file_does_not_import_pandas(tmp_path):
+    days = pa.array([0, 1, 9], pa.int32()).cast(pa.date32())
+    table = pa.table({"day": days, "x": [0.5, None, 2.0], "c": ["a", None, "b"]})
+    pq.write_table(table, tmp_path / "log.parquet")
+    script = f"""
+import sys
+import pyarrow.parquet as pq
+from mlops_core.slices import SlicePlan, build_slices, grids_from_table
+table = pq.ParquetFile({str(tmp_path / "log.parquet")!r}, read_dictionary=["c"]).read()
+grids = grids_from_table(table.slice(0, 2), ["x", "c"])
+assert len(build_slices(table.to_batches(), SlicePlan("day", "week", grids, ("c",)))) == 5
+assert "pandas" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
