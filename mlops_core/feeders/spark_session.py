@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import sys
 import threading
 import warnings
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from mlops_core.domain.errors import EngineError
 
@@ -25,6 +27,9 @@ _READING: Final = {
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
 }
+
+_CONNECT_PORT: Final = 15_002
+_PATIENCE: Final = 10.0  # seconds
 
 _one_at_a_time = threading.Lock()
 
@@ -68,6 +73,7 @@ def spark_session(master: str) -> Iterator["SparkSession"]:
 
 def _new_session(builder: "SparkSession.Builder", master: str) -> "SparkSession":
     if remote := os.environ.get("SPARK_REMOTE"):
+        _check_reachable(remote)
         return builder.remote(remote).getOrCreate()
     if not _java():
         raise EngineError(
@@ -84,6 +90,13 @@ def _new_session(builder: "SparkSession.Builder", master: str) -> "SparkSession"
         builder = builder.config("spark.driver.bindAddress", "127.0.0.1")
         builder = builder.config("spark.driver.host", "127.0.0.1")
     return builder.getOrCreate()
+
+
+def _check_reachable(remote: str) -> None:
+    """Knock at a Spark Connect server, since its client tries for ten minutes before it gives up."""
+    address = urlsplit(remote)
+    if address.scheme == "sc" and address.hostname:
+        socket.create_connection((address.hostname, address.port or _CONNECT_PORT), _PATIENCE).close()
 
 
 def _java() -> bool:

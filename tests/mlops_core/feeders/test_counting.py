@@ -1,3 +1,4 @@
+import socket
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -166,3 +167,15 @@ def test_without_java_the_message_says_how_to_get_it(monkeypatch, stored, tmp_pa
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineError, match="there is no Java: install Java 17"):
         count_slices(ParquetFiles([stored("a.parquet", amount=pa.array([1.0, 2.0]))]), PLAN, SPARK)
+
+
+@pytest.mark.skipif(find_spec("pyspark") is None, reason="pyspark is not installed (make spark)")
+def test_a_spark_server_that_does_not_answer_is_named(monkeypatch, stored):
+    from pyspark.sql import SparkSession
+
+    monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # nobody listens
+        monkeypatch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{unused.getsockname()[1]}")
+        with pytest.raises(EngineError, match=r"Spark does not start \(sc://127\.0\.0\.1:\d+\): .*refused"):
+            count_slices(ParquetFiles([stored("a.parquet", amount=pa.array([1.0, 2.0]))]), PLAN, SPARK)
