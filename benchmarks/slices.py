@@ -1,118 +1,89 @@
-"""Measure how much slower building slices is than merely scanning the same Parquet file.
+"""Build the weekly slices of a year: how many bare scans of the same columns does that cost?
 
-1 M rows of 20 columns (16 numeric, 4 categorical) over 52 weeks. The scan and the build take turns in the
-same process; what is printed is the median of the ratios of neighbours, which no load of the machine can
-shift much. Run it alone: ``python benchmarks/slices.py [--rows 1000000] [--repeats 7]``.
+20 columns on reference grids of about 1,000 cells, moments included. A bare scan is DuckDB reading the same
+columns of the same file: `sum` of each number, `max` of each text. Run it alone:
+``python benchmarks/slices.py [--rows 1000000 10000000] [--repeats 7] [--memory ROWS]``.
 """
 
 import argparse
 import statistics
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from data import CATEGORICAL, COLUMNS, NUMERIC, TIME, log_file
+from measure import child_peak, compare, peak_megabytes, seconds
+
 from mlops_core.slices import SlicePlan, build_slices, decode_slice, encode_slice, grids_from_table
 
-COLUMNS = [f"x{i}" for i in range(16)] + [f"c{i}" for i in range(4)]
-CATEGORICAL = COLUMNS[16:]
-SECONDS = 52 * 7 * 86_400
-
-
-def make_table(rows: int, in_order: bool, nulls: float = 0.0) -> pa.Table:
-    """Return a prediction log of many shapes: normal, log-normal, prices, counts, mostly zero."""
-    rng = np.random.default_rng(7)
-    seconds = rng.integers(0, SECONDS, rows)
-    times = np.datetime64("2025-01-01", "us") + (np.sort(seconds) if in_order else seconds).astype("m8[s]")
-    data: dict[str, pa.Array] = {"scored_at": pa.array(times, pa.timestamp("us", tz="UTC"))}
-    shapes: list[Callable[[], np.ndarray]] = [
-        lambda: rng.normal(size=rows),
-        lambda: rng.lognormal(3, 1, rows),
-        lambda: np.round(rng.lognormal(2, 1, rows), 2),
-        lambda: rng.poisson(4, rows).astype(float),
-    ]
-    for place, name in enumerate(COLUMNS[:16]):
-        mask = rng.random(rows) < nulls if nulls else None
-        data[name] = pa.array(shapes[place % 4](), mask=mask)
-    for place, name in enumerate(CATEGORICAL):
-        words = np.array([f"value {i}" for i in range(5 * 4**place)])
-        codes = rng.integers(0, len(words), rows).astype(np.int32)
-        data[name] = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(words))
-    return pa.table(data)
+SCAN = ", ".join([*(f"sum({name})" for name in NUMERIC), *(f"max({name})" for name in CATEGORICAL)])
 
 
 def read(path: Path) -> Iterator[pa.RecordBatch]:
-    """Hand out the batches of the file, decoded by all processors."""
-    return pq.ParquetFile(path, read_dictionary=CATEGORICAL, memory_map=True).iter_batches(batch_size=131_072)
+    """Hand out the batches of the file."""
+    file = pq.ParquetFile(path, read_dictionary=CATEGORICAL)
+    return file.iter_batches(batch_size=131_072, columns=[TIME, *COLUMNS])
 
 
-def scan(path: Path) -> None:
-    """Decode every value and do nothing with it."""
-    for _ in read(path):
-        pass
+def plan_of(path: Path, segments: tuple[str, ...] = ()) -> SlicePlan:
+    """Return the plan of weekly slices, with grids from the first 100,000 rows."""
+    first = pa.Table.from_batches([next(read(path)).slice(0, 100_000)])
+    return SlicePlan(TIME, "week", grids_from_table(first, COLUMNS), segments)
 
 
-def codec_line(table: pa.Table) -> str:
-    """Return how long a slice of about 2,000 rows and all columns takes to encode and to decode."""
-    grids = grids_from_table(table.slice(0, 100_000), COLUMNS)
-    slices = list(
-        build_slices(
-            table.slice(0, 2 * len(table) // 10).to_batches(), SlicePlan("scored_at", "day", grids)
-        ).values()
-    )
+def codec_line(path: Path) -> str:
+    """Return what a weekly slice takes to encode and to decode, and its size."""
+    slices = list(build_slices(read(path), plan_of(path)).values())
     encoded = [encode_slice(part) for part in slices]
     encode = seconds(lambda: [encode_slice(part) for part in slices]) / len(slices)
     decode = seconds(lambda: [decode_slice(payload) for payload in encoded]) / len(slices)
     size = statistics.median(len(payload) for payload in encoded)
-    rows = statistics.median(part.rows for part in slices)
-    times = f"encode {encode * 1e3:.2f} ms, decode {decode * 1e3:.2f} ms"
-    return f"a slice of {rows:.0f} rows and 20 columns: {times}, {size:.0f} bytes"
-
-
-def seconds(function: Callable[[], object]) -> float:
-    """Return how long one call takes."""
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+    return f"a weekly slice: encode {encode * 1e3:.2f} ms, decode {decode * 1e3:.2f} ms, {size:.0f} bytes"
 
 
 def main() -> None:
-    """Print one ratio for each kind of data."""
+    """Print one ratio a line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--memory", type=int, help="build once and print the peak memory in MB")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "log.parquet"
-        cases = [
-            ("rows in order of time, daily", True, 0.0, ()),
-            ("rows in random order, daily", False, 0.0, ()),
-            ("in order, 5 % nulls", True, 0.05, ()),
-            ("in order, one segment column of 5", True, 0.0, ("c0",)),
-        ]
-        for title, in_order, nulls, segments in cases:
-            table = make_table(options.rows, in_order, nulls)
-            pq.write_table(table, path, row_group_size=131_072)
-            grids = grids_from_table(table.slice(0, 100_000), COLUMNS)
-            if title == cases[0][0]:
-                print(codec_line(table))
-            del table
-            plan = SlicePlan("scored_at", "day", grids, segments)
-            scan(path), build_slices(read(path), plan)
-            pairs = [
-                (seconds(lambda: scan(path)), seconds(lambda plan=plan: build_slices(read(path), plan)))
-                for _ in range(options.repeats)
-            ]
-            ratio = statistics.median(build / bare for bare, build in pairs)
-            bare, build = (statistics.median(column) for column in zip(*pairs, strict=True))
-            print(f"{title:36s} {ratio:5.2f} bare scans ({build * 1e3:.0f} ms against {bare * 1e3:.0f} ms)")
+    if options.memory:
+        path = log_file(options.memory)
+        build_slices(read(path), plan_of(path))
+        print(f"{peak_megabytes():.0f}")
+        return
+    connection = duckdb.connect()
+    built = {}
+    for rows in options.rows:
+        path = log_file(rows)
+        plain, segmented = plan_of(path), plan_of(path, ("c1",))
+        query = f"SELECT {SCAN} FROM '{path}'"  # noqa: S608 - our own names
+        repeats = options.repeats if rows < 5_000_000 else max(3, options.repeats // 2)
+
+        def scan(query: str = query) -> None:
+            connection.sql(query).fetchall()
+
+        def build(path: Path = path, plan: SlicePlan = plain) -> None:
+            build_slices(read(path), plan)
+
+        pair = compare(scan, build, repeats)
+        built[rows] = pair.ours
+        print(pair.line(f"{rows:,} rows: all weekly slices"))
+        factor = compare(build, lambda path=path, plan=segmented: build_slices(read(path), plan), repeats)
+        print(factor.line(f"{rows:,} rows: one segment column of 5 values", "times without"))
+        print(f"{rows:,} rows: peak memory {child_peak('--memory', str(rows)):.0f} MB")
+    print(codec_line(log_file(options.rows[0])))
+    first, last = options.rows[0], options.rows[-1]
+    if first != last:
+        growth = (built[last] / built[first]) / (last / first)
+        print(f"a row of {last:,} costs {growth:.2f} of a row of {first:,}")
 
 
 if __name__ == "__main__":
