@@ -200,7 +200,9 @@ def _draw_facts(view: ModelView) -> None:
             "Reference": f"{period(view.reference_start, view.reference_end)}, {view.reference_rows:,} rows",
             "Commit": commit if version.git_commit else "not in a git repository",
             "Artefact": f"`{version.artefact_digest[:12]}`, {version.artefact_format}, "
-            f"{version.artefact_bytes / 1024:,.0f} KiB",
+            f"{version.artefact_bytes / 1024:,.0f} KiB"
+            if version.artefact_digest
+            else "none: the model runs elsewhere",
         }
     )
 

@@ -144,7 +144,9 @@ def _draw_chosen(lines: list[VersionLine]) -> None:
                     "Trained on": f"`{line.snapshot}`, {line.snapshot_rows:,} rows",
                     "Digest": f"`{line.snapshot_digest[:12]}`",
                     "Held out": f"{line.metric_rows:,} rows",
-                    "Artefact": f"`{line.artefact_digest[:12]}`, {line.artefact_bytes / 1024:,.0f} KiB",
+                    "Artefact": f"`{line.artefact_digest[:12]}`, {line.artefact_bytes / 1024:,.0f} KiB"
+                    if line.artefact_digest
+                    else "none: the model runs elsewhere",
                     "Commit": commit if line.git_commit else "not in a git repository",
                 }
             )

@@ -2,10 +2,12 @@
 
 from mlops_core.slices import NumericGrid
 
-__all__ = ["LATENCY", "PREDICTED_AT", "PREDICTION", "latency_grid"]
+__all__ = ["LATENCY", "PREDICTED_AT", "PREDICTION", "SCORE", "latency_grid"]
 
 PREDICTED_AT = "predicted_at"
 PREDICTION = "prediction"
+SCORE = "score"
+"""Optional: the probability of outcome 1, or of the predicted class, where `prediction` is a label."""
 LATENCY = "latency_ms"
 
 

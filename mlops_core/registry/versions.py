@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +26,7 @@ from mlops_core.domain import (
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.domain.states import Origin, Stage
 from mlops_core.registry.artefacts import Artefact, store_estimator
-from mlops_core.registry.columns import LATENCY, PREDICTED_AT, PREDICTION, latency_grid
+from mlops_core.registry.columns import LATENCY, PREDICTED_AT, PREDICTION, SCORE, latency_grid
 from mlops_core.registry.models import MAKERS, find_model
 from mlops_core.registry.source_control import CommitState
 from mlops_core.slices import (
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NewVersion", "register_version"]
 
+_ELSEWHERE: Final = Artefact(digest="", format="none", size=0)
+
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
@@ -57,16 +59,18 @@ class NewVersion:
     Attributes
     ----------
     estimator
-        Fitted; `columns` are its input, in order.
+        Fitted; `columns` are its input, in order. None for a model that runs elsewhere: nothing but its
+        predictions is known.
     snapshot
         The training data.
     metrics
         Name to (value, rows), measured on the part of the data called `metrics_data`.
     reference
-        The reference window, scored: `predicted_at`, `prediction`, every column and segment column.
+        The reference window, scored: `predicted_at`, `prediction`, every column and segment column; `score`
+        if the prediction is a label that comes with a probability.
     """
 
-    estimator: "BaseEstimator"
+    estimator: "BaseEstimator | None"
     columns: Sequence[str]
     snapshot: Snapshot
     metrics: Mapping[str, tuple[float, int]]
@@ -90,7 +94,7 @@ def register_version(workspace: Workspace, actor: Actor, model_name: str, new: N
     with workspace.store.read() as session:
         model = find_model(session, model_name)
     grids, slices = _count_reference(model, new)
-    artefact = store_estimator(workspace, new.estimator)
+    artefact = store_estimator(workspace, new.estimator) if new.estimator is not None else _ELSEWHERE
 
     def work(unit: UnitOfWork) -> ModelVersion:
         known = unit.session.exec(
@@ -140,7 +144,11 @@ def _count_reference(model: Model, new: NewVersion) -> tuple[Grids, dict[SliceKe
             "a time zone"
         )
     watched = list(dict.fromkeys([*new.columns, *model.segment_columns, PREDICTION]))
-    grids = {**grids_from_table(new.reference, watched), LATENCY: latency_grid()}
+    if SCORE in new.reference.column_names and SCORE not in watched:
+        watched.append(SCORE)
+    grids = dict(grids_from_table(new.reference, watched))
+    if new.estimator is not None:
+        grids[LATENCY] = latency_grid()
     plan = SlicePlan(
         time_column=PREDICTED_AT,
         period="day",
@@ -182,7 +190,7 @@ def _add_version(unit: UnitOfWork, model: Model, new: NewVersion, artefact: Arte
             git_commit=new.commit.commit,
             git_dirty=new.commit.dirty,
             estimator=_estimator_name(new.estimator),
-            hyper_parameters=_plain(new.estimator.get_params(deep=True)),
+            hyper_parameters=_plain(new.estimator.get_params(deep=True) if new.estimator is not None else {}),
             columns=list(new.columns),
             created_at=unit.now,
         )
@@ -226,7 +234,9 @@ def _add_reference(
     )
 
 
-def _estimator_name(estimator: "BaseEstimator") -> str:
+def _estimator_name(estimator: "BaseEstimator | None") -> str:
+    if estimator is None:
+        return "runs elsewhere"
     steps = getattr(estimator, "steps", None)
     return type(steps[-1][1] if steps else estimator).__name__
 
