@@ -2,9 +2,10 @@
 
 from mlops_core.warehouse.schema import canonical, check_fits, describe
 from mlops_core.warehouse.sql import quoted, warehouse_sql
-from mlops_core.warehouse.warehouse import TableState, Warehouse
+from mlops_core.warehouse.warehouse import Appended, TableState, Warehouse
 
 __all__ = [
+    "Appended",
     "TableState",
     "Warehouse",
     "canonical",

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import random
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
@@ -15,14 +17,17 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from mlops_core.domain.errors import InvalidInput, NotFound, WarehouseError
+from mlops_core.warehouse.keys import KeyIndex
 from mlops_core.warehouse.schema import canonical, check_can_begin, check_fits, with_optional
 
-__all__ = ["TableState", "Warehouse"]
+__all__ = ["Appended", "TableState", "Warehouse"]
 
 _Mode: TypeAlias = Literal["append", "overwrite"]
 
 _ATTEMPTS = 20
 _REMEMBERED = 4096
+_KEYS = 50_000_000  # how many keys are indexed at most, of all tables together: 12 bytes each
+_PAUSE = 0.01
 _UNUSABLE = frozenset("[]^|\\*?%")  # Delta's library aborts on some, DuckDB takes others for a pattern
 # Delta drops the log of versions that are older than 30 days, and with it every snapshot of them.
 _FOR_GOOD = {"delta.enableExpiredLogCleanup": "false"}
@@ -45,6 +50,22 @@ class TableState:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What an append by key has added.
+
+    Attributes
+    ----------
+    version
+        The table version that holds every row of the batch.
+    rows
+        How many rows were new.
+    """
+
+    version: int
+    rows: int
+
+
 class Warehouse:
     """The large, append-only data of a workspace, as Delta tables named like `predictions/churn-risk`.
 
@@ -65,6 +86,8 @@ class Warehouse:
         self._creating = threading.Lock()
         self._opened = threading.local()  # each thread's own tables: to bring one up to date is cheap
         self._files_at: dict[tuple[str, int], list[str]] = {}  # a version's files never change
+        self._indexing = threading.Lock()
+        self._indexes: dict[str, KeyIndex] = {}
 
     def exists(self, table: str) -> bool:
         """Return whether the table has been written."""
@@ -89,6 +112,53 @@ class Warehouse:
             The folder cannot be written.
         """
         return self._write(table, rows, "append", actor, optional)
+
+    def append_new(
+        self,
+        table: str,
+        rows: pa.Table,
+        *,
+        key: Sequence[str],
+        actor: str,
+        optional: Collection[str] = frozenset(),
+    ) -> Appended:
+        """Append the rows of a batch whose key the table does not hold yet, whoever else writes to it.
+
+        The commit succeeds only on the version that was looked at; when another writer was faster, the rows
+        are compared with what that one has added. The first question about a table reads the key columns
+        of all of it (an index in memory); later ones read what is new.
+
+        Parameters
+        ----------
+        key
+            The columns that make a row the same row; no two rows of the batch may have the same.
+
+        Raises
+        ------
+        SchemaMismatch, WarehouseError
+            As in `append`.
+        """
+        rows = canonical(rows, table)
+        index = self._index(table, key)
+        once = CommitProperties(custom_metadata={"actor": actor}, max_commit_retries=0)
+        with index.lock, self._writing(table):
+            for attempt in range(_ATTEMPTS):
+                time.sleep(random() * _PAUSE * attempt)  # noqa: S311 - to part colliding writers
+                opened = self._opened_if_any(table)
+                fresh = rows
+                if opened is not None:
+                    index.follow(_paths(opened))
+                    fresh = rows.filter(pa.array(~index.known(rows)))
+                    if not fresh.num_rows:
+                        return Appended(opened.version(), 0)
+                try:
+                    version = self._commit(table, opened, fresh, "append", once, optional)
+                except DeltaError as error:
+                    if not _is_collision(error):
+                        raise
+                else:
+                    return Appended(version, fresh.num_rows)
+        raise WarehouseError(f"writers of table '{table}' collided {_ATTEMPTS} times in a row: try again")
 
     def overwrite(self, table: str, rows: pa.Table, *, actor: str) -> int:
         """Replace the rows of a table of the same schema; older versions stay readable."""
@@ -148,35 +218,58 @@ class Warehouse:
     ) -> int:
         rows = canonical(rows, table)
         properties = CommitProperties(custom_metadata={"actor": actor})
-        try:
+        with self._writing(table):
             for _ in range(_ATTEMPTS):
                 try:
-                    return self._commit(table, rows, mode, properties, optional)
-                except CommitFailedError as error:  # somebody else made or changed the table meanwhile
+                    with self._creating:
+                        opened = self._opened_if_any(table)
+                        if opened is None:
+                            return self._commit(table, None, rows, mode, properties, optional)
+                    return self._commit(table, opened, rows, mode, properties, optional)
+                except DeltaError as error:
+                    if not _is_collision(error):
+                        raise
                     collision = error
+        raise WarehouseError(
+            f"writers of table '{table}' collided {_ATTEMPTS} times in a row: try again"
+        ) from collision
+
+    @contextmanager
+    def _writing(self, table: str) -> Iterator[None]:
+        try:
+            yield
         except (DeltaError, OSError) as error:
             raise WarehouseError(
                 f"table '{table}' under {self.root} cannot be written ({_reason(error)}): check free space "
                 "and permissions, then run again"
             ) from error
-        raise WarehouseError(
-            f"writers of table '{table}' collided {_ATTEMPTS} times in a row: try again"
-        ) from collision
+
+    def _index(self, table: str, key: Sequence[str]) -> KeyIndex:
+        """Return the index of a table, asked last; the ones asked longest ago go when memory runs short."""
+        with self._indexing:
+            index = self._indexes.pop(table, None) or KeyIndex(key)
+            while self._indexes and sum(map(len, self._indexes.values())) + len(index) > _KEYS:
+                self._indexes.pop(next(iter(self._indexes)))
+            self._indexes[table] = index
+        return index
+
+    def _opened_if_any(self, table: str) -> DeltaTable | None:
+        return self._open(table) if self.exists(table) else None
 
     def _commit(
         self,
         table: str,
+        opened: DeltaTable | None,
         rows: pa.Table,
         mode: _Mode,
         properties: CommitProperties,
         optional: Collection[str],
     ) -> int:
-        with self._creating:
-            if not self.exists(table):
-                check_can_begin(rows.schema, table)
-                write_deltalake(self._uri(table), rows, configuration=_FOR_GOOD, commit_properties=properties)
-                return self.version(table)
-        opened = self._open(table)
+        """Write a batch on top of a table as it was opened, or as the first of a new table."""
+        if opened is None:
+            check_can_begin(rows.schema, table)
+            write_deltalake(self._uri(table), rows, configuration=_FOR_GOOD, commit_properties=properties)
+            return self.version(table)
         before = pa.schema(opened.schema().to_arrow())
         rows, schema = with_optional(rows, before, optional)
         check_fits(rows.schema, schema, table)
@@ -237,6 +330,11 @@ def _reading(table: str) -> Iterator[None]:
 def _paths(opened: DeltaTable) -> list[str]:
     """Return the local paths of a table's data files, which Delta gives as parts of a URI."""
     return [unquote(uri.removeprefix("file://")) for uri in opened.file_uris()]
+
+
+def _is_collision(error: DeltaError) -> bool:
+    """Return whether somebody else made or changed the table meanwhile."""
+    return isinstance(error, CommitFailedError) or "already exists" in str(error)
 
 
 def _sha256(path: Path) -> str:
