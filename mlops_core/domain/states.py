@@ -43,6 +43,7 @@ class ProblemType(StrEnum):
     """What a model predicts, which decides how its outcomes are measured."""
 
     BINARY = "binary"
+    MULTICLASS = "multiclass"
     REGRESSION = "regression"
     CLUSTERING = "clustering"
 
@@ -68,6 +69,7 @@ class MonitorKind(StrEnum):
 
     DRIFT = "drift"
     PERFORMANCE = "performance"
+    QUALITY = "quality"
     LATENCY = "latency"
     USAGE = "usage"
     FRESHNESS = "freshness"
@@ -77,6 +79,7 @@ class Level(StrEnum):
     """How bad a measurement is.
 
     `UNJUDGED` is measured beside a monitor's own statistic; `UNKNOWN` when there was too little to measure.
+    Past `RETRAIN`, the most severe, a new version is due.
     """
 
     UNJUDGED = "unjudged"
@@ -84,11 +87,17 @@ class Level(StrEnum):
     IN_RANGE = "in_range"
     WARNING = "warning"
     CRITICAL = "critical"
+    RETRAIN = "retrain"
 
     @property
     def severity(self) -> int:
-        """Return 0 for unjudged up to 4 for critical, for sorting the worst first."""
+        """Return 0 for unjudged up to 5 for retrain, for sorting the worst first."""
         return list(Level).index(self)
+
+    @property
+    def is_outside(self) -> bool:
+        """Return whether a threshold was reached: the measurement needs attention."""
+        return self.severity >= Level.WARNING.severity
 
 
 class LogKind(StrEnum):

@@ -1,9 +1,10 @@
 """Count what the logs have gained into slices: predictions once, outcomes where they arrive."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlmodel import col, select
 
@@ -25,7 +26,7 @@ from mlops_core.monitoring.log_queries import (
 from mlops_core.monitoring.logs import OUTCOME, VERSION, log_table
 from mlops_core.monitoring.progress import NEVER, Progress
 from mlops_core.monitoring.reading import read_grids
-from mlops_core.registry.columns import PREDICTED_AT, PREDICTION
+from mlops_core.registry.columns import PREDICTED_AT, PREDICTION, SCORE
 from mlops_core.slices import (
     OutcomePlan,
     Outcomes,
@@ -38,10 +39,17 @@ from mlops_core.slices import (
     encode_slice,
     merge_slices,
 )
+from mlops_core.slices import ProblemType as OutcomeProblem
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace
 
 __all__ = ["count_logs"]
+
+_Row = TypeVar("_Row", StoredSlice, OutcomeSlice)
+_OUTCOMES: dict[ProblemType, OutcomeProblem] = {
+    ProblemType.BINARY: "binary",
+    ProblemType.MULTICLASS: "multiclass",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,9 @@ def _count(workspace: Workspace, model: Model, predictions: _Gain, outcomes: _Ga
         counted[versions[number].id] = _Counted(
             predictions=_count_predictions(workspace, predictions, number, plan) if plan else {},
             latest=latest.get(number, {}),
-            outcomes=_count_outcomes(model, predictions, outcomes, number, days) if days else {},
+            outcomes=_count_outcomes(workspace, model, predictions, outcomes, versions[number], days)
+            if days
+            else {},
         )
     return counted
 
@@ -158,73 +168,83 @@ def _count_predictions(
 
 
 def _count_outcomes(
-    model: Model, predictions: _Gain, outcomes: _Gain, number: int, days: set[datetime]
+    workspace: Workspace,
+    model: Model,
+    predictions: _Gain,
+    outcomes: _Gain,
+    version: ModelVersion,
+    days: set[datetime],
 ) -> dict[SliceKey, Outcomes]:
+    scored = model.problem_type == ProblemType.BINARY and SCORE in read_grids(workspace, version)
     plan = OutcomePlan(
         time_column=PREDICTED_AT,
         period="day",
-        problem_type="binary" if model.problem_type == ProblemType.BINARY else "regression",
+        problem_type=_OUTCOMES.get(ProblemType(model.problem_type), "regression"),
         prediction_column=PREDICTION,
         outcome_column=OUTCOME,
         segment_columns=tuple(model.segment_columns),
+        score_column=SCORE if scored else None,
     )
-    rows = known_outcomes(predictions.all, outcomes.all, number, days, model.segment_columns)
+    columns = [PREDICTION, SCORE] if scored else [PREDICTION]
+    rows = known_outcomes(
+        predictions.all, outcomes.all, version.number, days, [*columns, *model.segment_columns]
+    )
     return build_outcome_slices(rows, plan)
 
 
 def _merge_predictions(unit: UnitOfWork, version_id: int, counted: _Counted) -> None:
-    rows = unit.session.exec(
-        select(StoredSlice).where(
-            StoredSlice.model_version_id == version_id,
-            StoredSlice.origin == Origin.PRODUCTION,
-            col(StoredSlice.start).in_({key.start for key in counted.predictions}),
-        )
-    )
-    stored = {SliceKey(row.start, row.segment): row for row in rows}
+    stored = _stored(unit, StoredSlice, version_id, counted.predictions)
     for key, found in counted.predictions.items():
         row = stored.get(key)
         latest = counted.latest[key.start]
-        if row is None:
-            unit.session.add(
-                StoredSlice(
-                    model_version_id=version_id,
-                    origin=Origin.PRODUCTION,
-                    start=key.start,
-                    segment=key.segment,
-                    rows=found.rows,
-                    latest=latest,
-                    revision=unit.revision,
-                    payload=encode_slice(found),
-                )
-            )
-        else:
-            merged = merge_slices([decode_slice(row.payload), found])
-            row.rows, row.revision, row.payload = merged.rows, unit.revision, encode_slice(merged)
-            row.latest = max(latest, row.latest or latest)
+        if row is not None:
+            found = merge_slices([decode_slice(row.payload), found])
+            latest = max(latest, row.latest or latest)
+        row = _put(unit, StoredSlice, version_id, key, row, found.rows, encode_slice(found))
+        row.latest = latest
 
 
 def _replace_outcomes(unit: UnitOfWork, version_id: int, counted: _Counted) -> None:
+    stored = _stored(unit, OutcomeSlice, version_id, counted.outcomes)
+    for key, found in counted.outcomes.items():
+        _put(unit, OutcomeSlice, version_id, key, stored.get(key), found.rows, encode_outcomes(found))
+
+
+def _stored(
+    unit: UnitOfWork, table: type[_Row], version_id: int, keys: Iterable[SliceKey]
+) -> dict[SliceKey, _Row]:
+    """Return the rows of production that stand in the days of some keys."""
     rows = unit.session.exec(
-        select(OutcomeSlice).where(
-            OutcomeSlice.model_version_id == version_id,
-            OutcomeSlice.origin == Origin.PRODUCTION,
-            col(OutcomeSlice.start).in_({key.start for key in counted.outcomes}),
+        select(table).where(
+            table.model_version_id == version_id,
+            table.origin == Origin.PRODUCTION,
+            col(table.start).in_({key.start for key in keys}),
         )
     )
-    stored = {SliceKey(row.start, row.segment): row for row in rows}
-    for key, found in counted.outcomes.items():
-        row = stored.get(key)
-        if row is None:
-            unit.session.add(
-                OutcomeSlice(
-                    model_version_id=version_id,
-                    origin=Origin.PRODUCTION,
-                    start=key.start,
-                    segment=key.segment,
-                    rows=found.rows,
-                    revision=unit.revision,
-                    payload=encode_outcomes(found),
-                )
-            )
-        else:
-            row.rows, row.revision, row.payload = found.rows, unit.revision, encode_outcomes(found)
+    return {SliceKey(row.start, row.segment): row for row in rows}
+
+
+def _put(
+    unit: UnitOfWork,
+    table: type[_Row],
+    version_id: int,
+    key: SliceKey,
+    row: _Row | None,
+    rows: int,
+    payload: bytes,
+) -> _Row:
+    """Give the row of a slice its new counts, or add one."""
+    if row is None:
+        row = table(
+            model_version_id=version_id,
+            origin=Origin.PRODUCTION,
+            start=key.start,
+            segment=key.segment,
+            rows=rows,
+            revision=unit.revision,
+            payload=payload,
+        )
+        unit.session.add(row)
+    else:
+        row.rows, row.revision, row.payload = rows, unit.revision, payload
+    return row

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from mlops_core.monitoring.logs import KNOWN_AT, OUTCOME, PREDICTION_ID, VERSION
-from mlops_core.registry.columns import PREDICTED_AT, PREDICTION
+from mlops_core.registry.columns import PREDICTED_AT
 from mlops_core.warehouse import quoted, warehouse_sql
 
 __all__ = ["Days", "days_with_outcomes", "known_outcomes", "latest_by_day"]
@@ -60,16 +60,18 @@ def known_outcomes(
     outcomes: Sequence[str],
     number: int,
     days: Iterable[datetime],
-    segment_columns: Sequence[str],
+    columns: Sequence[str],
 ) -> list[pa.RecordBatch]:
     """Return one version's predictions of some days whose outcome is known, with the outcome known last.
+
+    `columns` are those of the prediction log to return beside the time and the outcome.
 
     Of two outcomes that became known at the same moment the larger one counts, in whatever order they came.
     """
     days = sorted(days)
-    segments = "".join(f", p.{quoted(column)}" for column in segment_columns)
+    wanted = "".join(f", p.{quoted(column)}" for column in columns)
     query = f"""
-SELECT p.{PREDICTED_AT}, p.{PREDICTION}, o.{OUTCOME}{segments}
+SELECT p.{PREDICTED_AT}, o.{OUTCOME}{wanted}
 FROM read_parquet($predictions, union_by_name = true) AS p
 JOIN (
     SELECT {PREDICTION_ID}, arg_max({OUTCOME}, ({KNOWN_AT}, {OUTCOME})) AS {OUTCOME}

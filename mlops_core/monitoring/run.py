@@ -14,11 +14,19 @@ from mlops_core.domain.states import JobState
 from mlops_core.monitoring.counting import count_logs
 from mlops_core.monitoring.measuring import measure_version
 from mlops_core.monitoring.watch import unwatched_versions, watch_version
-from mlops_core.registry.models import champions, list_models
+from mlops_core.registry.models import champions, find_model, list_models
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace
 
-__all__ = ["MONITORING", "RunSummary", "close_interrupted_runs", "last_run", "recent_runs", "run_monitoring"]
+__all__ = [
+    "MONITORING",
+    "RunSummary",
+    "close_interrupted_runs",
+    "last_run",
+    "monitor_model",
+    "recent_runs",
+    "run_monitoring",
+]
 
 MONITORING = "monitoring"
 
@@ -74,6 +82,32 @@ def run_monitoring(
     summary = RunSummary(len(watched), measurements, failures)
     workspace.store.bookkeep(actor, lambda unit: _finish(unit, run_id, summary))
     return summary
+
+
+def monitor_model(workspace: Workspace, actor: Actor, model_name: str) -> int:
+    """Count what one model's logs have gained, and measure its champion, if it has one.
+
+    It is no monitoring run of the fleet and leaves no job run.
+
+    Returns
+    -------
+    int
+        How many measurements were kept.
+
+    Raises
+    ------
+    NotFound
+    """
+    with workspace.store.read() as session:
+        model = find_model(session, model_name)
+        version = champions(session).get(model.id)
+        unwatched = unwatched_versions(session, [version] if version else [])
+    if version is None:
+        count_logs(workspace, actor, model)
+        return 0
+    if version.id in unwatched:
+        workspace.store.write(actor, partial(watch_version, model=model, version=version))
+    return _check(workspace, actor, model, version)
 
 
 def last_run(workspace: Workspace) -> JobRun | None:

@@ -1,7 +1,8 @@
 """Which keys a table holds already: an index of hashes in memory, asked before a batch is appended.
 
 Each key costs 12 bytes: a 64-bit hash and the number of the file that holds it. A hash that is not there
-proves that the key is new; one that is there is looked up in its file, so two keys of one hash are told apart.
+proves that the key is new; one that is there is looked up in its file, so two keys of one hash are told
+apart.
 """
 
 import threading

@@ -198,6 +198,10 @@ class Warehouse:
         """Return the number of the newest version of a table, from 0."""
         return self._open(table).version()
 
+    def schema(self, table: str) -> pa.Schema:
+        """Return the columns of a table as it stands."""
+        return pa.schema(self._open(table).schema().to_arrow())
+
     def state(self, table: str, *, version: int | None = None) -> TableState:
         """Return what identifies a table's bytes as of a version."""
         opened = self._open(table, version)

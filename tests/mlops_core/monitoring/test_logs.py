@@ -39,7 +39,7 @@ def tell(workspace, rows, name="churn-risk"):
 
 def test_predictions_are_kept_with_the_version_that_made_them(workspace, churn, rows):
     batch = churn.predictions(rows)
-    assert log(workspace, batch) == 0
+    assert log(workspace, batch).version == 0
     kept = workspace.warehouse.read("predictions/churn-risk")
     assert kept.drop_columns(["model_version"]).equals(
         batch.cast(kept.drop_columns(["model_version"]).schema)
@@ -56,7 +56,7 @@ def test_outcomes_are_kept_as_numbers(workspace, churn, rows):
 
 def test_logging_is_audited_with_the_version_that_holds_the_rows(workspace, churn, rows):
     log(workspace, churn.predictions(rows))
-    version = log(workspace, churn.predictions(rows, prefix="q"))
+    version = log(workspace, churn.predictions(rows, prefix="q")).version
     with workspace.store.read() as session:
         event = session.exec(select(AuditEvent).order_by(AuditEvent.id.desc())).first()
     assert (event.action, event.details) == ("predictions.logged", {"rows": 20, "version": version})
