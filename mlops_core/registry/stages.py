@@ -1,6 +1,6 @@
 """The stages of a model version: one table of transitions, with who may make each."""
 
-from mlops_core.domain.actors import Actor
+from mlops_core.domain import Actor
 from mlops_core.domain.errors import Conflict
 from mlops_core.domain.states import Role, Stage
 from mlops_core.workspace import require_role

@@ -12,8 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, create_engine, select
 
 from mlops_core.clock import Clock, SystemClock
-from mlops_core.domain import StoreRevision
-from mlops_core.domain.actors import Actor
+from mlops_core.domain import Actor, StoreRevision
 from mlops_core.domain.errors import NoWorkspace, StoreBusy, StoreError
 from mlops_core.store.holder import explain_refusal, inspect_file
 from mlops_core.store.migrate import check_schema_version, current_version, take_down, upgrade

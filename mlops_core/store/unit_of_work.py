@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from sqlmodel import Session
 
 from mlops_core.clock import Clock
-from mlops_core.domain.actors import Actor, AuditEvent
+from mlops_core.domain import Actor, AuditEvent
 
 __all__ = ["UnitOfWork"]
 
