@@ -27,21 +27,32 @@ from mlops_core.slices.grid import (
 )
 from mlops_core.slices.grouping import ALL_ROWS, MOST_SEGMENTS, SliceKey
 from mlops_core.slices.kernel import SlicePlan, build_slices
-from mlops_core.slices.outcome_counts import BinaryOutcomes, Outcomes, RegressionOutcomes, merge_outcomes
+from mlops_core.slices.outcome_counts import (
+    MOST_CLASSES,
+    BinaryOutcomes,
+    MulticlassOutcomes,
+    Outcomes,
+    RegressionOutcomes,
+    merge_outcomes,
+)
 from mlops_core.slices.outcomes import OutcomePlan, ProblemType, build_outcome_slices
+from mlops_core.slices.score_grid import SCORE_CELLS, score_edges
 
 __all__ = [
     "ALL_ROWS",
     "MISSING",
     "MOST_CATEGORIES",
+    "MOST_CLASSES",
     "MOST_SEGMENTS",
     "MOST_UNSEEN",
+    "SCORE_CELLS",
     "BinaryOutcomes",
     "CategoricalCounts",
     "CategoricalGrid",
     "Counts",
     "Grid",
     "Grids",
+    "MulticlassOutcomes",
     "NumericCounts",
     "NumericGrid",
     "OutcomePlan",
@@ -63,4 +74,5 @@ __all__ = [
     "grids_from_table",
     "merge_outcomes",
     "merge_slices",
+    "score_edges",
 ]

@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.slices.counts import CategoricalCounts, Counts, NumericCounts, Slice
 from mlops_core.slices.grid import CategoricalGrid, Grid, Grids, NumericGrid
-from mlops_core.slices.outcome_counts import BinaryOutcomes, Outcomes, RegressionOutcomes
+from mlops_core.slices.outcome_counts import (
+    BinaryOutcomes,
+    MulticlassOutcomes,
+    Outcomes,
+    RegressionOutcomes,
+)
 
 __all__ = [
     "decode_grids",
@@ -37,8 +42,9 @@ _COLUMN_SCALARS: Final = {
     "unseen_other": pa.int64(),
 }
 _REGRESSION_SCALARS: Final = tuple(entry.name for entry in fields(RegressionOutcomes))
+_HISTOGRAMS: Final = ("positives", "negatives")
 _BINARY_SCALARS: Final = tuple(
-    entry.name for entry in fields(BinaryOutcomes) if entry.name not in ("positives", "negatives")
+    entry.name for entry in fields(BinaryOutcomes) if entry.name not in _HISTOGRAMS
 )
 
 
@@ -113,11 +119,23 @@ def decode_slice(payload: bytes, columns: Collection[str] | None = None) -> Slic
 
 def encode_outcomes(outcomes: Outcomes) -> bytes:
     """Return the outcomes of a slice as bytes."""
+    if isinstance(outcomes, MulticlassOutcomes):
+        filled = np.flatnonzero(outcomes.confusion)
+        batch = {
+            "classes": pa.array([list(outcomes.classes)], pa.list_(pa.string())),
+            "cell_steps": _lists([_steps(filled)]),
+            "cell_counts": _lists([outcomes.confusion.reshape(-1)[filled]]),
+        }
+        return _to_bytes("outcomes", batch, {"problem_type": "multiclass"})
     binary = isinstance(outcomes, BinaryOutcomes)
     scalars = _BINARY_SCALARS if binary else _REGRESSION_SCALARS
     batch = {field: pa.array([getattr(outcomes, field)]) for field in scalars}
     if isinstance(outcomes, BinaryOutcomes):
-        batch |= {"positives": _lists([outcomes.positives]), "negatives": _lists([outcomes.negatives])}
+        batch["score_cells"] = pa.array([len(outcomes.positives)], pa.int64())
+        for name in _HISTOGRAMS:
+            cells = getattr(outcomes, name)
+            filled = np.flatnonzero(cells)
+            batch |= {f"{name}_steps": _lists([_steps(filled)]), name: _lists([cells[filled]])}
     return _to_bytes("outcomes", batch, {"problem_type": "binary" if binary else "regression"})
 
 
@@ -130,13 +148,21 @@ def decode_outcomes(payload: bytes) -> Outcomes:
         If the payload holds no outcomes, is damaged, or was written by a newer release.
     """
     with _reading("outcomes", payload) as (batch, metadata):
+        written = batch.schema.names
+        if metadata["problem_type"] == "multiclass":
+            classes = tuple(batch.column("classes")[0].as_py())
+            cells = _spread(batch, "cell_steps", "cell_counts", len(classes) ** 2)
+            return MulticlassOutcomes(classes, cells.reshape(len(classes), len(classes)))
+        names = _REGRESSION_SCALARS if metadata["problem_type"] == "regression" else _BINARY_SCALARS
+        scalars = {name: batch.column(name)[0].as_py() for name in names if name in written}
         if metadata["problem_type"] == "regression":
-            return RegressionOutcomes(**{name: batch.column(name)[0].as_py() for name in _REGRESSION_SCALARS})
-        return BinaryOutcomes(
-            positives=_arrays(batch.column("positives"))[0].astype(np.int64),
-            negatives=_arrays(batch.column("negatives"))[0].astype(np.int64),
-            **{name: batch.column(name)[0].as_py() for name in _BINARY_SCALARS},
-        )
+            return RegressionOutcomes(**scalars)
+        if "score_cells" not in written:  # an earlier release stored every cell
+            full = {name: _arrays(batch.column(name))[0].astype(np.int64) for name in _HISTOGRAMS}
+            return BinaryOutcomes(**full, **scalars)
+        n_cells = batch.column("score_cells")[0].as_py()
+        sparse = {name: _spread(batch, f"{name}_steps", name, n_cells) for name in _HISTOGRAMS}
+        return BinaryOutcomes(**sparse, **scalars)
 
 
 def encode_grids(grids: Grids) -> bytes:
@@ -202,6 +228,13 @@ def _steps(places: NDArray[np.int64]) -> NDArray[np.int64]:
     steps = places.copy()
     steps[1:] -= places[:-1]
     return steps
+
+
+def _spread(batch: pa.RecordBatch, steps: str, counts: str, n_cells: int) -> NDArray[np.int64]:
+    cells = np.zeros(n_cells, dtype=np.int64)
+    places = np.cumsum(_arrays(batch.column(steps))[0], dtype=np.int64)
+    cells[places] = _arrays(batch.column(counts))[0]
+    return cells
 
 
 def _lists(arrays: Sequence[NDArray[np.int64]]) -> pa.ListArray:

@@ -4,35 +4,50 @@ Counts are exact whatever way the rows were split and merged; the sums are float
 rounding.
 """
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
-from typing import Self, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.domain.errors import InvalidInput
+from mlops_core.slices.regression_counts import RegressionOutcomes
 
-__all__ = ["BinaryOutcomes", "Outcomes", "RegressionOutcomes", "merge_outcomes"]
+__all__ = [
+    "MOST_CLASSES",
+    "BinaryOutcomes",
+    "MulticlassOutcomes",
+    "Outcomes",
+    "RegressionOutcomes",
+    "check_classes",
+    "merge_outcomes",
+]
+
+MOST_CLASSES: Final = 1_000
+"""How many classes a multiclass problem may have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BinaryOutcomes:
-    """Sums over rows whose prediction is a probability and whose outcome is 0 or 1.
+    """Sums over rows whose outcome is 0 or 1 and whose prediction is a probability, a label or both.
 
     Attributes
     ----------
     rows
         Rows with a prediction and an outcome.
     positives, negatives
-        Rows by score, of outcome 1 and of outcome 0: int64, shape ``(score_cells,)``, equal cells over
-        [0, 1]. Not to be written to.
+        Rows by score, of outcome 1 and of outcome 0: int64, shape ``(score_cells,)``, on the cells of
+        `score_edges`; empty of rows where only labels were predicted. Not to be written to.
     log_loss_sum
         Sum of ``-ln`` of the probability given to the outcome, clipped as scikit-learn does.
     brier_sum
         Sum of the squared difference of probability and outcome.
     true_positives, false_positives, true_negatives, false_negatives
-        Rows by outcome and by ``score >= decision_threshold``.
+        Rows by outcome and by predicted label, or by ``score >= decision_threshold`` where there is none.
+    log_loss_squared_sum, brier_squared_sum
+        Sums of the squares of the two losses of each row, for intervals; nan if an earlier release counted.
     """
 
     rows: int
@@ -44,6 +59,13 @@ class BinaryOutcomes:
     false_positives: int
     true_negatives: int
     false_negatives: int
+    log_loss_squared_sum: float = math.nan
+    brier_squared_sum: float = math.nan
+
+    @property
+    def scored(self) -> int:
+        """Rows with a score: all, or none where only labels were predicted."""
+        return int(self.positives.sum() + self.negatives.sum())
 
     @classmethod
     def sum_of(cls, parts: Sequence[Self]) -> Self:
@@ -66,6 +88,8 @@ class BinaryOutcomes:
             false_positives=sum(part.false_positives for part in parts),
             true_negatives=sum(part.true_negatives for part in parts),
             false_negatives=sum(part.false_negatives for part in parts),
+            log_loss_squared_sum=sum(part.log_loss_squared_sum for part in parts),
+            brier_squared_sum=sum(part.brier_squared_sum for part in parts),
         )
 
     def merge(self, other: Self) -> Self:
@@ -83,52 +107,85 @@ class BinaryOutcomes:
             isinstance(other, BinaryOutcomes)
             and np.array_equal(self.positives, other.positives)
             and np.array_equal(self.negatives, other.negatives)
-            and self._scalars() == other._scalars()
+            and np.array_equal(self._scalars(), other._scalars(), equal_nan=True)
         )
 
     __hash__ = None  # type: ignore[assignment]
 
     def _scalars(self) -> tuple[float, ...]:
         confusion = (self.true_positives, self.false_positives, self.true_negatives, self.false_negatives)
-        return (self.rows, self.log_loss_sum, self.brier_sum, *confusion)
+        losses = (self.log_loss_sum, self.brier_sum, self.log_loss_squared_sum, self.brier_squared_sum)
+        return (self.rows, *losses, *confusion)
 
 
-@dataclass(frozen=True, slots=True)
-class RegressionOutcomes:
-    """Sums over rows whose prediction and outcome are numbers; an error is prediction minus outcome.
+@dataclass(frozen=True, slots=True, eq=False)
+class MulticlassOutcomes:
+    """Rows by the class that occurred and the class that was predicted.
 
     Attributes
     ----------
-    rows
-        Rows with a prediction and an outcome.
-    error_sum, absolute_error_sum, squared_error_sum
-        Sums of the error, of its magnitude and of its square.
-    outcome_sum, outcome_squared_sum
-        Sums of the outcome and of its square.
-    absolute_percentage_error_sum
-        Sum of ``|error| / max(|outcome|, 2.2e-16)``, as scikit-learn does.
+    classes
+        The classes that occurred or were predicted, as text, in order.
+    confusion
+        int64, shape ``(k, k)``: a row for each class that occurred, a column for each predicted one. Not to
+        be written to.
     """
 
-    rows: int
-    error_sum: float
-    absolute_error_sum: float
-    squared_error_sum: float
-    outcome_sum: float
-    outcome_squared_sum: float
-    absolute_percentage_error_sum: float
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]
+
+    @property
+    def rows(self) -> int:
+        """Rows with a prediction and an outcome."""
+        return int(self.confusion.sum())
 
     @classmethod
     def sum_of(cls, parts: Sequence[Self]) -> Self:
-        """Add up one or more outcomes."""
-        rows, *sums = zip(*(astuple(part) for part in parts), strict=True)
-        return cls(sum(rows), *(float(sum(values)) for values in sums))
+        """Add up outcomes; the classes are those of all.
+
+        Raises
+        ------
+        InvalidInput
+            If together they have more than `MOST_CLASSES` classes.
+        """
+        classes = tuple(sorted({name for part in parts for name in part.classes}))
+        check_classes(len(classes))
+        places = {name: place for place, name in enumerate(classes)}
+        confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+        for part in parts:
+            own = np.array([places[name] for name in part.classes], dtype=np.intp)
+            confusion[np.ix_(own, own)] += part.confusion
+        return cls(classes, confusion)
 
     def merge(self, other: Self) -> Self:
-        """Return the sums over the rows of both."""
+        """Return the counts over the rows of both.
+
+        Raises
+        ------
+        InvalidInput
+            If together they have more than `MOST_CLASSES` classes.
+        """
         return self.sum_of((self, other))
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, MulticlassOutcomes)
+            and self.classes == other.classes
+            and np.array_equal(self.confusion, other.confusion)
+        )
 
-Outcomes: TypeAlias = BinaryOutcomes | RegressionOutcomes
+    __hash__ = None  # type: ignore[assignment]
+
+
+Outcomes: TypeAlias = BinaryOutcomes | MulticlassOutcomes | RegressionOutcomes
+
+
+def check_classes(found: int) -> None:
+    """Raise InvalidInput if there are more than `MOST_CLASSES` classes."""
+    if found > MOST_CLASSES:
+        raise InvalidInput(
+            f"{found:,} classes are more than {MOST_CLASSES:,}: group the rare ones, or declare a regression"
+        )
 
 
 def merge_outcomes(parts: Iterable[Outcomes]) -> Outcomes:
@@ -141,8 +198,16 @@ def merge_outcomes(parts: Iterable[Outcomes]) -> Outcomes:
     """
     listed = list(parts)
     binary = [part for part in listed if isinstance(part, BinaryOutcomes)]
+    multiclass = [part for part in listed if isinstance(part, MulticlassOutcomes)]
     regression = [part for part in listed if isinstance(part, RegressionOutcomes)]
-    if bool(binary) == bool(regression):
-        problem = "binary and regression do not mix" if binary else "there are none"
+    kinds = [
+        name
+        for name, found in (("binary", binary), ("multiclass", multiclass), ("regression", regression))
+        if found
+    ]
+    if len(kinds) != 1:
+        problem = f"{' and '.join(kinds)} do not mix" if kinds else "there are none"
         raise InvalidInput(f"outcomes cannot be added, {problem}: choose slices of one model with outcomes")
-    return BinaryOutcomes.sum_of(binary) if binary else RegressionOutcomes.sum_of(regression)
+    if binary:
+        return BinaryOutcomes.sum_of(binary)
+    return MulticlassOutcomes.sum_of(multiclass) if multiclass else RegressionOutcomes.sum_of(regression)

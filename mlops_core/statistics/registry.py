@@ -3,6 +3,7 @@
 Importing `mlops_core.statistics` fills the registries, which are read-only views.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,8 +12,9 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.slices.counts import Counts, NumericCounts
 from mlops_core.slices.grid import Grid, NumericGrid
-from mlops_core.slices.outcome_counts import BinaryOutcomes, Outcomes
+from mlops_core.slices.outcome_counts import BinaryOutcomes, MulticlassOutcomes, Outcomes
 from mlops_core.slices.outcomes import ProblemType
+from mlops_core.statistics.intervals import Interval
 
 __all__ = [
     "DRIFT_STATISTICS",
@@ -26,6 +28,7 @@ __all__ = [
     "drift_statistic",
     "kind_of",
     "performance_statistic",
+    "problem_type_of",
     "quality_statistic",
 ]
 
@@ -144,6 +147,8 @@ class PerformanceStatistic:
         Where it comes from.
     function
         ``(outcomes) -> float``; nan where it is undefined.
+    interval_function
+        ``(outcomes, confidence) -> Interval``, or None if no interval is known.
     """
 
     name: str
@@ -151,6 +156,7 @@ class PerformanceStatistic:
     higher_is_better: bool
     reference: str
     function: Callable[[Any], float]
+    interval_function: Callable[[Any, float], Interval] | None = None
 
     @property
     def summary(self) -> str:
@@ -165,13 +171,36 @@ class PerformanceStatistic:
         InvalidInput
             If it is not defined for this problem type.
         """
-        found = "binary" if isinstance(outcomes, BinaryOutcomes) else "regression"
+        self._check(outcomes)
+        return self.function(outcomes)
+
+    def interval(self, outcomes: Outcomes, confidence: float = 0.95) -> Interval:
+        """Return the limits between which the statistic lies with this confidence; nan where undefined.
+
+        Raises
+        ------
+        InvalidInput
+            If it is not defined for this problem type, or the confidence is not between 0 and 1.
+        """
+        self._check(outcomes)
+        if self.interval_function is None:
+            return Interval(math.nan, math.nan)
+        return self.interval_function(outcomes, confidence)
+
+    def _check(self, outcomes: Outcomes) -> None:
+        found = problem_type_of(outcomes)
         if found not in self.problem_types:
             fitting = ", ".join(
                 sorted(name for name, other in PERFORMANCE_STATISTICS.items() if found in other.problem_types)
             )
             raise InvalidInput(f"{self.name} is not defined for {found} outcomes: choose one of {fitting}")
-        return self.function(outcomes)
+
+
+def problem_type_of(outcomes: Outcomes) -> ProblemType:
+    """Return the problem type that was counted."""
+    if isinstance(outcomes, BinaryOutcomes):
+        return "binary"
+    return "multiclass" if isinstance(outcomes, MulticlassOutcomes) else "regression"
 
 
 _drift: Final[dict[str, DriftStatistic]] = {}
@@ -241,7 +270,11 @@ def quality_statistic(
 
 
 def performance_statistic(
-    name: str, problem_types: Collection[ProblemType], higher_is_better: bool, reference: str
+    name: str,
+    problem_types: Collection[ProblemType],
+    higher_is_better: bool,
+    reference: str,
+    interval: Callable[[Any, float], Interval] | None = None,
 ) -> Callable[[_Performance], _Performance]:
     """Register a function ``(outcomes) -> float`` as a performance statistic.
 
@@ -254,7 +287,7 @@ def performance_statistic(
 
     def register(function: _Performance) -> _Performance:
         _performance[name] = PerformanceStatistic(
-            name, frozenset(problem_types), higher_is_better, reference, function
+            name, frozenset(problem_types), higher_is_better, reference, function, interval
         )
         return function
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.slices import (
+    SCORE_CELLS,
     BinaryOutcomes,
     CategoricalCounts,
     CategoricalGrid,
+    MulticlassOutcomes,
     NumericCounts,
     NumericGrid,
     RegressionOutcomes,
@@ -77,6 +79,38 @@ def test_regression_outcomes_come_back_as_they_were(outcomes):
 def test_binary_outcomes_come_back_as_they_were(cells, count, loss):
     outcomes = BinaryOutcomes(count, cells, cells[::-1].copy(), loss, 0.25, 1, 2, 3, 4)
     assert decode_outcomes(encode_outcomes(outcomes)) == outcomes
+
+
+@given(st.sets(st.text(), max_size=6), st.integers(0, 9))
+def test_multiclass_outcomes_come_back_as_they_were(classes, count):
+    confusion = np.arange(len(classes) ** 2).reshape(len(classes), len(classes)) % 3 * count
+    outcomes = MulticlassOutcomes(tuple(sorted(classes)), confusion)
+    assert decode_outcomes(encode_outcomes(outcomes)) == outcomes
+
+
+def test_empty_score_cells_take_next_to_no_room():
+    cells = np.zeros(2000, dtype=np.int64)
+    cells[[3, 900]] = 5
+    assert len(encode_outcomes(BinaryOutcomes(10, cells, cells, 1.0, 0.25, 1, 2, 3, 4))) < 6000
+
+
+def test_binary_outcomes_of_an_earlier_release_are_read_but_not_added_to_new_ones():
+    counted = np.ones(1000, dtype=np.int64)
+    now = encode_outcomes(BinaryOutcomes(2000, counted, counted, 1.0, 0.25, 1, 2, 3, 4))
+    with pa.ipc.open_stream(now) as reader:
+        metadata, batch = reader.schema.metadata, reader.read_next_batch()
+    later = {"score_cells", "positives_steps", "negatives_steps", "log_loss_squared_sum", "brier_squared_sum"}
+    older = batch.drop_columns([name for name in batch.schema.names if name in later])
+    older = older.replace_schema_metadata(metadata)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, older.schema) as writer:
+        writer.write_batch(older)
+    before = decode_outcomes(sink.getvalue())
+    assert before.positives.tolist() == counted.tolist()
+    assert math.isnan(before.brier_squared_sum)
+    fine = np.zeros(SCORE_CELLS, dtype=np.int64)
+    with pytest.raises(InvalidInput, match="different score grids"):
+        before.merge(BinaryOutcomes(0, fine, fine, 0.0, 0.0, 0, 0, 0, 0))
 
 
 def test_grids_come_back_as_they_were():

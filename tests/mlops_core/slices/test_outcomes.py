@@ -135,8 +135,8 @@ def test_an_outcome_may_be_a_boolean_or_any_number(labels):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ((0, 1.5, 1, None), r"column 'score' holds 1.5, outside \[0, 1\]"),
-        ((0, -0.1, None, None), r"column 'score' holds -0.1, outside \[0, 1\]"),
+        ((0, 1.5, 1, None), r"row 1 of column 'score' holds 1.5, outside \[0, 1\]"),
+        ((0, -0.1, None, None), r"row 1 of column 'score' holds -0.1, outside \[0, 1\]"),
         ((0, 0.5, 2, None), "column 'label' holds 2.0, neither 0 nor 1"),
     ],
 )
@@ -170,3 +170,25 @@ def test_outcomes_that_do_not_fit_are_not_added():
             merge_outcomes(parts)
     assert twenty.merge(twenty).rows == 2
     assert regression.merge(regression).rows == 2
+
+
+def test_rows_in_a_message_count_over_all_batches():
+    good, bad = batch_of([(0, 0.5, 1, None)] * 3), batch_of([(0, 0.5, 1, None), (0, 1.3, 1, None)])
+    with pytest.raises(SchemaMismatch, match=r"row 5 of column 'score' holds 1.3, outside \[0, 1\]"):
+        build_outcome_slices([good, bad], BINARY)
+
+
+def test_a_predicted_label_beside_the_score_decides():
+    batch = batch_of([(0, 0.9, 1, None), (0, 0.2, 1, None), (0, 0.6, 0, None), (0, None, 1, None)])
+    batch = batch.append_column("label_out", pa.array([0, 1, 0, 1]))
+    plan = OutcomePlan("at", "day", "binary", "label_out", "label", score_column="score")
+    sums = build_outcome_slices([batch], plan)[SliceKey(START)]
+    assert (sums.rows, sums.true_positives, sums.false_negatives, sums.true_negatives) == (3, 1, 1, 1)
+    assert sums.scored == 3
+
+
+def test_more_than_a_thousand_classes_are_refused():
+    names = pa.array([str(number) for number in range(1001)])
+    batch = pa.record_batch({"at": pa.array([START] * 1001), "p": names, "y": names})
+    with pytest.raises(InvalidInput, match="1,001 classes are more than 1,000"):
+        build_outcome_slices([batch], OutcomePlan("at", "day", "multiclass", "p", "y"))

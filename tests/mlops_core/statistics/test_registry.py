@@ -71,5 +71,5 @@ def test_a_kind_must_be_known():
     for kinds in (set(), {"image"}):
         with pytest.raises(InvalidInput, match="choose among numeric, categorical"):
             drift_statistic("mine", kinds=kinds, lower=0.0, upper=math.inf, reference="mine")
-    with pytest.raises(InvalidInput, match="choose among binary, regression"):
+    with pytest.raises(InvalidInput, match="choose among binary, multiclass, regression"):
         performance_statistic("mine", problem_types={"ranking"}, higher_is_better=True, reference="mine")
