@@ -1,8 +1,9 @@
 """Slices, monitors, thresholds, measurements, and the jobs that make them."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import JSON, Column, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from mlops_core.domain.columns import count, identity, payload, utc_time
@@ -98,7 +99,11 @@ class Monitor(SQLModel, table=True):
 
 
 class Threshold(SQLModel, table=True):
-    """The value at which a level begins; the newest row of a level and side holds."""
+    """The value at which a level begins; the newest row of a level and side holds.
+
+    `kind` and `parameters` say how the value was chosen (constant, learned, rule of thumb), so that it can
+    be shown and learned again; None in rows that are older than this.
+    """
 
     __tablename__ = "threshold"
 
@@ -109,12 +114,16 @@ class Threshold(SQLModel, table=True):
     above: bool
     reason: str
     at: datetime = utc_time()
+    kind: str | None = None
+    parameters: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
 
 
 class Measurement(SQLModel, table=True):
     """A statistic of one window; measured again when more is known, the newest row holds.
 
     Only the monitor's own statistic is judged; what is measured beside it has the level `unjudged`.
+    `lower` and `upper` are the 95 % interval of the value, `outcomes_share` how many of the window's
+    predictions have an outcome, between 0 and 1; None where there is none.
     """
 
     __tablename__ = "measurement"
@@ -130,6 +139,9 @@ class Measurement(SQLModel, table=True):
     rows: int = count()
     level: str
     measured_at: datetime = utc_time()
+    lower: float | None = None
+    upper: float | None = None
+    outcomes_share: float | None = None
 
 
 class JobRun(SQLModel, table=True):

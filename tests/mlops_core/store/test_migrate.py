@@ -1,11 +1,15 @@
+from datetime import UTC, datetime
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
+from sqlmodel import Session, select
 
-from mlops_core.domain import metadata
+from mlops_core.domain import Measurement, Threshold, metadata
 from mlops_core.domain.errors import NoWorkspace
-from mlops_core.store.migrate import current_version, head_version, take_down, upgrade
+from mlops_core.store.migrate import alembic_config, current_version, head_version, take_down, upgrade
 
 
 @pytest.fixture
@@ -67,3 +71,48 @@ def test_a_migration_that_fails_leaves_no_half_of_a_schema(engine):
     with pytest.raises(Exception, match="threshold_id_seq"):
         upgrade(engine, "here", create=True)
     assert left_over(engine) == {"tables": [], "sequences": ["threshold_id_seq"]}
+
+
+FILLED_AT_0001 = (
+    "INSERT INTO actor VALUES (1, 'ada', 'Ada', 'lead', 'a@b.c', '2017-01-01 00:00:00+00')",
+    "INSERT INTO model VALUES (1, 'churn', '', 1, 'binary', 'roc_auc', 100, 168, '[]', "
+    "'2017-01-01 00:00:00+00')",
+    "INSERT INTO snapshot VALUES (1, 'features', 0, 10, '[]', 'd', '2017-01-01 00:00:00+00')",
+    "INSERT INTO model_version VALUES (1, 1, 1, 'production', 1, 1, '', '', 0, '', false, 'E', '{}', '[]', "
+    "'2017-01-01 00:00:00+00')",
+    "INSERT INTO monitor VALUES (1, 1, 'drift', 'psi', 7, '2017-01-01 00:00:00+00')",
+    "INSERT INTO threshold VALUES (1, 1, 'warning', 0.1, true, 'rule', '2017-01-01 00:00:00+00')",
+    "INSERT INTO measurement VALUES (1, 1, 'psi', 'age', '2017-01-02 00:00:00+00', "
+    "'2017-01-09 00:00:00+00', 0.02, 40, 'in_range', '2017-01-10 00:00:00+00')",
+)
+
+
+def migrate_to(engine: Engine, version: str) -> None:
+    with engine.begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+
+
+def test_a_store_of_the_first_schema_keeps_its_rows_and_gains_the_columns(engine):
+    migrate_to(engine, "0001")
+    with engine.begin() as connection:
+        for statement in FILLED_AT_0001:
+            connection.execute(text(statement))
+    upgrade(engine, "here", create=False)
+    with Session(engine) as session:
+        measured, limit = session.exec(select(Measurement)).one(), session.exec(select(Threshold)).one()
+        assert (measured.value, measured.rows, measured.level) == (0.02, 40, "in_range")
+        assert measured.lower is measured.upper is measured.outcomes_share is None
+        assert (limit.value, limit.reason, limit.kind, limit.parameters) == (0.1, "rule", None, None)
+        limit.kind, limit.parameters = "learned", {"k": 3.0}
+        session.add(limit)
+        session.commit()
+        assert measured.window_start.astimezone(UTC) == datetime(2017, 1, 2, tzinfo=UTC)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    with Session(engine) as session:
+        assert session.exec(select(Threshold.parameters)).one() == {"k": 3.0}
+    take_down(engine)
+    assert left_over(engine) == {"tables": [], "sequences": []}
