@@ -4,14 +4,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlops_core import __version__
+from mlops_core.cli.drift import drift
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError
-from mlops_core.settings import Settings
+
+if TYPE_CHECKING:
+    from mlops_core.settings import Settings
 
 __all__ = ["app"]
 
@@ -87,17 +90,22 @@ def doctor(workspace: WorkspaceOption = None) -> None:
         raise typer.Exit(1)
 
 
+app.command()(drift)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
     console.print(f"bigboard {__version__}", highlight=False)
 
 
-def _settings(workspace: Path | None) -> Settings:
+def _settings(workspace: Path | None) -> "Settings":
+    from mlops_core.settings import Settings
+
     return Settings() if workspace is None else Settings(workspace=workspace)
 
 
-def _serve(settings: Settings, host: str, port: int) -> None:
+def _serve(settings: "Settings", host: str, port: int) -> None:
     from mlops_core.cli.serving import serve_workspace
 
     serve_workspace(settings, host, port)
