@@ -44,7 +44,7 @@ def create_application(workspace: Workspace) -> App:
     return App(
         console_root() / "app" / "main.py",
         lifespan=lifespan,
-        routes=[Mount("/api", app=create_api(workspace)), Route("/board", _to_board)],
+        routes=[Mount("/api", app=create_api(workspace, logged=scheduler.wake)), Route("/board", _to_board)],
     )
 
 

@@ -1,5 +1,6 @@
 """The FastAPI application that the server mounts at `/api`."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 from mlops_core import __version__
 from mlops_core.api.health import health_router
 from mlops_core.api.models import models_router
+from mlops_core.api.predictions import predictions_router
 from mlops_core.domain.errors import BigboardError, Conflict, InvalidInput, NotFound, NotPermitted, StoreError
 from mlops_core.workspace import Workspace
 
@@ -27,11 +29,18 @@ _STATUS: tuple[tuple[type[BigboardError], int], ...] = (
 )
 
 
-def create_api(workspace: Workspace) -> FastAPI:
-    """Return the API of a workspace; a resource is one router in `_ROUTERS`."""
+def create_api(workspace: Workspace, *, logged: Callable[[str], None] = lambda _: None) -> FastAPI:
+    """Return the API of a workspace; a resource is one router in `_ROUTERS`.
+
+    Parameters
+    ----------
+    logged
+        Called with a model's name when its logs have grown, so that they are counted soon.
+    """
     api = FastAPI(title="Bigboard", version=__version__, docs_url="/docs", openapi_url="/openapi.json")
     for make_router in _ROUTERS:
         api.include_router(make_router(workspace), prefix="/v1")
+    api.include_router(predictions_router(workspace, logged), prefix="/v1")
 
     @api.exception_handler(BigboardError)
     async def explain(_: Request, error: BigboardError) -> JSONResponse:

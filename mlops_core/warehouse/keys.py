@@ -49,18 +49,32 @@ class KeyIndex:
         for start in range(0, len(new), _FILES_AT_ONCE):
             self._read(new[start : start + _FILES_AT_ONCE])
 
-    def known(self, rows: pa.Table) -> NDArray[np.bool_]:
-        """Return for each row whether its key is in an indexed file; shape ``(rows,)``."""
+    def hashes(self, rows: pa.Table) -> _Hashes:
+        """Return the hash of each row's key; shape ``(rows,)``."""
+        with warehouse_sql() as connection:
+            connection.register("asked", rows.select(self._columns))
+            found = connection.execute(f"SELECT hash({self._names}) AS h FROM asked")  # noqa: S608
+            return np.asarray(found.fetchnumpy()["h"], dtype=np.uint64)
+
+    def add(self, files: Iterable[str], hashes: _Hashes) -> None:
+        """Index what was just written by the hashes of its rows: one file, or `follow` reads it."""
+        new = [file for file in files if file not in self._files]
+        if len(new) == 1:
+            number = len(self._files)
+            self._files[new[0]] = number
+            self._add(np.sort(hashes), np.full(len(hashes), number, dtype=np.int32))
+
+    def known(self, rows: pa.Table, hashes: _Hashes) -> NDArray[np.bool_]:
+        """Return for each row, given its hash, whether its key is in an indexed file; shape ``(rows,)``."""
         answer = np.zeros(rows.num_rows, dtype=bool)
-        hashes = self._hashes(rows)
         suspects: list[NDArray[np.int64]] = []
         holders: set[int] = set()
         for held, numbers in self._runs:
-            first = np.searchsorted(held, hashes, side="left")
-            last = np.searchsorted(held, hashes, side="right")
-            met = np.flatnonzero(last > first)
+            first = np.searchsorted(held, hashes)
+            met = np.flatnonzero(held[np.minimum(first, len(held) - 1)] == hashes)
             suspects.append(met)
-            for start, end in zip(first[met].tolist(), last[met].tolist(), strict=True):
+            last = np.searchsorted(held, hashes[met], side="right")
+            for start, end in zip(first[met].tolist(), last.tolist(), strict=True):
                 holders.update(numbers[start:end].tolist())
         if holders:
             files = [file for file, number in self._files.items() if number in holders]
@@ -85,12 +99,6 @@ SELECT a.row FROM asked AS a SEMI JOIN (
             found = connection.execute(query, {"files": list(files)}).fetchnumpy()["row"]
         return np.asarray(found, dtype=np.int64)
 
-    def _hashes(self, rows: pa.Table) -> _Hashes:
-        with warehouse_sql() as connection:
-            connection.register("asked", rows.select(self._columns))
-            found = connection.execute(f"SELECT hash({self._names}) AS h FROM asked")  # noqa: S608
-            return np.asarray(found.fetchnumpy()["h"], dtype=np.uint64)
-
     def _read(self, files: list[str]) -> None:
         query = f"""
 SELECT hash({self._names}) AS h, list_position($files, filename) AS file
@@ -106,6 +114,8 @@ ORDER BY h
 
     def _add(self, hashes: _Hashes, numbers: _Numbers) -> None:
         """Keep the runs few: each is at least twice as long as the next."""
+        if not len(hashes):
+            return
         while self._runs and len(self._runs[-1][0]) < 2 * len(hashes):
             earlier, earlier_numbers = self._runs.pop()
             hashes = np.concatenate([earlier, hashes])

@@ -12,6 +12,7 @@ from random import random
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
+import numpy as np
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -140,23 +141,27 @@ class Warehouse:
         """
         rows = canonical(rows, table)
         index = self._index(table, key)
+        hashes = index.hashes(rows)
         once = CommitProperties(custom_metadata={"actor": actor}, max_commit_retries=0)
         with index.lock, self._writing(table):
             for attempt in range(_ATTEMPTS):
                 time.sleep(random() * _PAUSE * attempt)  # noqa: S311 - to part colliding writers
                 opened = self._opened_if_any(table)
-                fresh = rows
+                is_new = np.ones(rows.num_rows, dtype=bool)
                 if opened is not None:
                     index.follow(_paths(opened))
-                    fresh = rows.filter(pa.array(~index.known(rows)))
-                    if not fresh.num_rows:
+                    is_new = ~index.known(rows, hashes)
+                    if not is_new.any():
                         return Appended(opened.version(), 0)
                 try:
+                    fresh = rows if is_new.all() else rows.filter(pa.array(is_new))
                     version = self._commit(table, opened, fresh, "append", once, optional)
                 except DeltaError as error:
                     if not _is_collision(error):
                         raise
                 else:
+                    written = self._opened.__dict__.get(table) or self._open(table)
+                    index.add(_paths(written), hashes[is_new])
                     return Appended(version, fresh.num_rows)
         raise WarehouseError(f"writers of table '{table}' collided {_ATTEMPTS} times in a row: try again")
 
