@@ -23,9 +23,6 @@ _READING: Final = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.caseSensitive": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "131072",
-    "spark.sql.legacy.parquet.nanosAsLong": "true",  # the tasks turn them back into times
-    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
-    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
 }
 
 _CONNECT_PORT: Final = 15_002
@@ -36,7 +33,7 @@ _one_at_a_time = threading.Lock()
 
 @contextmanager
 def spark_session(master: str) -> Iterator["SparkSession"]:
-    """Give a session that reads as pyarrow does; its own settings are put back afterwards.
+    """Give a session in UTC with exact names; its own settings are put back afterwards.
 
     The session of this thread is used if it has one (a notebook's), else the server that ``SPARK_REMOTE``
     names, else a new one at `master`. It stays open for the next count.

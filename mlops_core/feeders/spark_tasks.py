@@ -4,7 +4,7 @@ A task returns errors of ours as rows, so that the driver raises them as they we
 try again what cannot succeed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from mlops_core import __version__
 from mlops_core.domain import errors
 from mlops_core.domain.errors import BigboardError, EngineError, InvalidInput
+from mlops_core.feeders.sources import FilePart, Scalar, read_part
 from mlops_core.slices import (
     MOST_SEGMENTS,
     Slice,
@@ -24,7 +25,7 @@ from mlops_core.slices import (
     merge_slices,
 )
 
-__all__ = ["PARTS", "count_partition", "merge_group", "parts_to_slices"]
+__all__ = ["PARTS", "count_files", "count_rows", "merge_group", "parts_to_slices"]
 
 PARTS: Final = "start long, segment string, payload binary, error string"
 """Microseconds since 1970, a segment and an encoded slice; or the name of an error and its message."""
@@ -36,19 +37,28 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def count_partition(
-    batches: Iterator[pa.RecordBatch], plan: SlicePlan, schema: pa.Schema | None, release: str
+def count_files(
+    parts: Sequence[FilePart],
+    schema: pa.Schema,
+    where: Mapping[str, Scalar],
+    plan: SlicePlan,
+    release: str,
 ) -> Iterator[pa.RecordBatch]:
+    """Read some parts of files, as `read_part` does, and count their rows."""
+    if parts:
+        rows = (batch for part in parts for batch in read_part(part, schema, where))
+        yield from count_rows(rows, plan, release)
+
+
+def count_rows(batches: Iterable[pa.RecordBatch], plan: SlicePlan, release: str) -> Iterator[pa.RecordBatch]:
     """Count the rows of one partition into slices, on one processor.
 
     Parameters
     ----------
     batches
-        The rows, as Spark hands them out.
+        The rows.
     plan
         What to count.
-    schema
-        The columns as the files hold them, where Spark has other types; None if Spark's own are meant.
     release
         The driver's release of Bigboard, which must be ours.
     """
@@ -57,8 +67,7 @@ def count_partition(
             raise EngineError(
                 f"Spark's executors have Bigboard {__version__}, this machine has {release}: install the same"
             )
-        restored = batches if schema is None else (_restored(batch, schema) for batch in batches)
-        slices = build_slices(restored, plan, threads=1)
+        slices = build_slices(batches, plan, threads=1)
     except BigboardError as error:
         yield _parts([(None, str(error), b"", type(error).__name__)])
         return
@@ -103,20 +112,6 @@ def parts_to_slices(parts: pa.Table, plan: SlicePlan) -> dict[SliceKey, Slice]:
                 f"segment column {column!r} has more than {MOST_SEGMENTS:,} values: declare one with fewer"
             )
     return found
-
-
-def _restored(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Give columns back the types that Spark lacks."""
-    arrays = []
-    for field in schema:
-        if pa.types.is_null(field.type):
-            arrays.append(pa.nulls(batch.num_rows))
-            continue
-        array = batch.column(field.name)
-        if pa.types.is_uint64(field.type) or (pa.types.is_timestamp(field.type) and field.type.unit == "ns"):
-            array = array.cast(field.type)
-        arrays.append(array)
-    return pa.RecordBatch.from_arrays(arrays, names=schema.names)
 
 
 def _parts(rows: list[tuple[int | None, str, bytes, str | None]]) -> pa.RecordBatch:
