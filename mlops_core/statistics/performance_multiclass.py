@@ -131,14 +131,12 @@ precision_weighted = _statistic(
     "precision_weighted",
     "precision",
     "weighted",
-    "Mean precision of the classes, weighted by how often they occurred.",
+    "Mean precision of the classes, weighted by frequency.",
 )
 recall_weighted = _statistic(
     "recall_weighted",
     "recall",
     "weighted",
-    "Mean recall of the classes, weighted by how often they occurred.",
+    "Mean recall of the classes, weighted by frequency.",
 )
-f1_weighted = _statistic(
-    "f1_weighted", "f1", "weighted", "Mean F1 of the classes, weighted by how often they occurred."
-)
+f1_weighted = _statistic("f1_weighted", "f1", "weighted", "Mean F1 of the classes, weighted by frequency.")
