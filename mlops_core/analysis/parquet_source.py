@@ -78,7 +78,6 @@ class ParquetSource(Source):
                 pq.ParquetFile(
                     file,
                     metadata=metadata,
-                    memory_map=True,
                     read_dictionary=[name for name in texts if name in present],
                 ) as parquet,
             ):
