@@ -92,7 +92,7 @@ class Client:
         return self._send(f"/api/v1/models/{model}/predictions", rows, parameters)
 
     def log_outcomes(self, model: str, rows: Rows) -> Receipt:
-        """Log outcomes, with the columns of `mlops_core.monitoring.log_outcomes`; raises like `log_predictions`."""
+        """Log outcomes, as `mlops_core.monitoring.log_outcomes` takes them; raises like `log_predictions`."""
         return self._send(f"/api/v1/models/{model}/outcomes", rows, {})
 
     def close(self) -> None:
