@@ -42,6 +42,7 @@ class Palette:
 
 
 _STYLES = {
+    Level.RETRAIN: StatusStyle("◆", ":material/error:", "red"),
     Level.CRITICAL: StatusStyle("◆", ":material/error:", "red"),
     Level.WARNING: StatusStyle("▲", ":material/trending_up:", "orange"),
     Level.IN_RANGE: StatusStyle("●", ":material/check_circle:", "green"),

@@ -11,7 +11,7 @@ from app.theme import status_style
 from mlops_core.domain.states import Level, MonitorKind
 from mlops_core.monitoring import Board, BoardRow, read_board
 from mlops_core.monitoring.board import describe_metric
-from mlops_core.monitoring.findings import statistic_name
+from mlops_core.monitoring.findings import statistic_name, with_interval
 from mlops_core.monitoring.fleet import fleet_figures
 
 _FILTERS = {
@@ -22,7 +22,6 @@ _FILTERS = {
     "Inaccurate": MonitorKind.PERFORMANCE,
     "Stale": MonitorKind.FRESHNESS,
 }
-_OUTSIDE = {Level.WARNING, Level.CRITICAL}
 _read_board = until_changed(read_board)
 
 
@@ -91,7 +90,10 @@ def _accuracy_words(row: BoardRow) -> str:
     if row.measured is None or row.trained is None:
         return ""
     name = statistic_name(row.metric or "")
-    return f"Its measured {name} is **{row.measured:.3f}**, {row.trained:.3f} in training."
+    found = row.finding(MonitorKind.PERFORMANCE)
+    figure = with_interval(row.measured, found.lower, found.upper) if found else f"{row.measured:.3f}"
+    arrived = f" with {row.outcomes}" if row.outcomes else ""
+    return f"Its measured {name} is **{figure}**{arrived}, {row.trained:.3f} in training."
 
 
 def _draw_figures(board: Board) -> None:
@@ -184,7 +186,7 @@ def _is_shown(row: BoardRow, chosen: str, text: str) -> bool:
     if chosen == "Needs attention":
         return row.needs_attention
     kind = _FILTERS[chosen]
-    return kind is None or any(finding.kind == kind and finding.level in _OUTSIDE for finding in row.findings)
+    return kind is None or any(finding.kind == kind and finding.level.is_outside for finding in row.findings)
 
 
 def _frame(rows: list[BoardRow], board: Board) -> pd.DataFrame:
@@ -215,10 +217,16 @@ def _frame(rows: list[BoardRow], board: Board) -> pd.DataFrame:
                 else "—"
                 for row in rows
             ],
+            "arrived": [_arrived(row) for row in rows],
             "outcomes": [day(row.outcomes_to) for row in rows],
             "owner": [row.owner for row in rows],
         }
     )
+
+
+def _arrived(row: BoardRow) -> float | None:
+    found = row.finding(MonitorKind.PERFORMANCE)
+    return 100 * found.outcomes_share if found and found.outcomes_share is not None else None
 
 
 def _latency(row: BoardRow) -> str:
@@ -246,6 +254,12 @@ _COLUMNS = {
     "measured": st.column_config.TextColumn("Measured", width=84),
     "change": st.column_config.TextColumn(
         "vs training", width=78, alignment="right", help="Measured on outcomes, minus the held-out figure"
+    ),
+    "arrived": st.column_config.NumberColumn(
+        "Outcomes in",
+        format="%.0f %%",
+        width=84,
+        help="How many predictions of the measured window have an outcome",
     ),
     "outcomes": st.column_config.TextColumn(
         "Outcomes to", width=84, help="The day of the newest predictions whose outcome is known"

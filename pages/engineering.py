@@ -32,12 +32,7 @@ _KINDS = {
 def draw_engineering() -> None:
     """Draw the queue, the runs and the audit log."""
     board = _read_board()
-    queue = [
-        (row, finding)
-        for row in board.rows
-        for finding in row.findings
-        if finding.level in {Level.WARNING, Level.CRITICAL}
-    ]
+    queue = [(row, finding) for row in board.rows for finding in row.findings if finding.level.is_outside]
     queue.sort(key=lambda item: (-item[1].level.severity, item[1].window_start))
     _draw_headline(board, queue)
     if queue:

@@ -117,7 +117,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _headline(comparison: Comparison) -> str:
-    outside = [one for one in comparison.columns if one.level in {Level.WARNING, Level.CRITICAL}]
+    outside = [one for one in comparison.columns if one.level.is_outside]
     total = len(comparison.columns)
     if outside:
         names = ", ".join(one.column for one in outside[:3])

@@ -13,7 +13,7 @@ from app.theme import Palette, palette, status_style
 from mlops_core.domain.errors import BigboardError
 from mlops_core.domain.states import Level, MonitorKind
 from mlops_core.monitoring import read_board
-from mlops_core.monitoring.findings import statistic_name
+from mlops_core.monitoring.findings import outcomes_in, statistic_name, with_interval
 from mlops_core.monitoring.model_view import ModelView, Point, Series, read_model
 
 _read_board = until_changed(read_board)
@@ -61,7 +61,7 @@ def _draw_headline(view: ModelView) -> None:
     )
     if row.needs_attention:
         for finding in row.findings:
-            if finding.level in {Level.WARNING, Level.CRITICAL}:
+            if finding.level.is_outside:
                 look = status_style(finding.level)
                 st.markdown(f":{look.color}-badge[{look.icon} {finding.label}] {finding.sentence}")
 
@@ -126,7 +126,7 @@ def _drift_panel(drift: list[Series], colors: Palette) -> Panel:
     ]
     worst = drift[0]
     statistic = statistic_name(worst.statistic)
-    outside = sum(series.newest.level in {Level.WARNING, Level.CRITICAL} for series in drift)
+    outside = sum(series.newest.level.is_outside for series in drift)
     title = (
         f"{outside} of {len(drift)} columns outside the range, {worst.column} furthest"
         if outside
@@ -139,7 +139,9 @@ def _accuracy_panel(view: ModelView, accuracy: Series, colors: Palette) -> Panel
     name = statistic_name(accuracy.statistic)
     newest: Point = accuracy.newest
     known = day(view.row.outcomes_to)
-    title = f"Measured {name} {newest.value or 0:.3f} on {newest.rows:,} outcomes, known to {known}"
+    figure = with_interval(newest.value, newest.lower, newest.upper) if newest.value is not None else "—"
+    arrived = outcomes_in(newest.outcomes_share) or f"{newest.rows:,} outcomes"
+    title = f"Measured {name} {figure}, {arrived}, known to {known}"
     return Panel(
         title,
         name,

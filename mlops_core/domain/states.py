@@ -69,7 +69,6 @@ class MonitorKind(StrEnum):
 
     DRIFT = "drift"
     PERFORMANCE = "performance"
-    QUALITY = "quality"
     LATENCY = "latency"
     USAGE = "usage"
     FRESHNESS = "freshness"

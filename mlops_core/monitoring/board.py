@@ -19,8 +19,8 @@ from mlops_core.domain import (
     Threshold,
 )
 from mlops_core.domain.states import Level, MonitorKind, Origin
-from mlops_core.monitoring.findings import Finding, statistic_name
-from mlops_core.monitoring.levels import worst
+from mlops_core.monitoring.findings import Finding, outcomes_in, statistic_name
+from mlops_core.monitoring.levels import judge, worst
 from mlops_core.monitoring.run import last_run
 from mlops_core.monitoring.watch import thresholds_of
 from mlops_core.registry.models import champions, list_models
@@ -29,7 +29,6 @@ from mlops_core.workspace import Workspace
 __all__ = ["Board", "BoardRow", "Latency", "describe_metric", "read_board"]
 
 _USAGE_WINDOWS = 26
-_ATTENTION = {Level.WARNING, Level.CRITICAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class BoardRow:
     @property
     def needs_attention(self) -> bool:
         """Return whether a monitor is outside its range."""
-        return self.level in _ATTENTION
+        return self.level.is_outside
 
     def finding(self, kind: MonitorKind) -> Finding | None:
         """Return the worst finding of a kind: for drift, the column that moved furthest."""
@@ -99,6 +98,12 @@ class BoardRow:
         """Return the primary metric of the newest window whose outcomes are known."""
         finding = self.finding(MonitorKind.PERFORMANCE)
         return finding.value if finding else None
+
+    @property
+    def outcomes(self) -> str:
+        """Return how many outcomes of that window have arrived, in words; empty when it is not known."""
+        finding = self.finding(MonitorKind.PERFORMANCE)
+        return outcomes_in(finding.outcomes_share) if finding else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ class Board:
             return f"Unknown: the monitors of {_models(total)} have not run for a day"
         if not self.attention:
             return f"All clear: {_models(total)} in range"
-        critical = [row for row in self.attention if row.level == Level.CRITICAL]
+        critical = [row for row in self.attention if row.level.severity >= Level.CRITICAL.severity]
         if critical:
             return f"{_models(len(critical))} of {total} need{'s' if len(critical) == 1 else ''} a person now"
         names = ", ".join(row.model for row in self.attention[:3])
@@ -159,7 +164,7 @@ class Board:
 def read_board(workspace: Workspace, only: Model | None = None) -> Board:
     """Return every production model, or only one, with its newest figures, worst first."""
     with workspace.store.read() as session:
-        loaded = _Loaded(session, only)
+        loaded = _Loaded(session, only, workspace.clock.now())
         chosen = [only] if only else list_models(session)
         rows = [loaded.row(model) for model in chosen if model.id in loaded.champions]
     rows.sort(key=lambda row: (-row.level.severity, -_worst_drift(row), row.model))
@@ -175,7 +180,8 @@ def read_board(workspace: Workspace, only: Model | None = None) -> Board:
 class _Loaded:
     """What the board reads, with one query for each kind of row however many models there are."""
 
-    def __init__(self, session: Session, only: Model | None) -> None:
+    def __init__(self, session: Session, only: Model | None, now: datetime) -> None:
+        self.now = now
         self.champions = champions(session)
         if only:
             self.champions = {key: version for key, version in self.champions.items() if key == only.id}
@@ -237,21 +243,33 @@ class _Loaded:
 
     def _findings(self, monitors: Iterable[Monitor]) -> list[Finding]:
         findings = [
-            Finding(
-                kind=MonitorKind(monitor.kind),
-                level=Level(row.level),
-                statistic=row.statistic,
-                column=row.column,
-                value=row.value,
-                rows=row.rows,
-                window_start=row.window_start,
-                limit=_nearest_limit(row, self.thresholds[monitor.id]),
-            )
+            self._finding(monitor, row)
             for monitor in monitors
             for row in self.newest.get(monitor.id, [])
             if row.level != Level.UNJUDGED
         ]
         return sorted(findings, key=lambda found: (-found.level.severity, -(found.value or 0.0)))
+
+    def _finding(self, monitor: Monitor, row: Measurement) -> Finding:
+        value, level, limits = row.value, Level(row.level), self.thresholds[monitor.id]
+        last = self.last_prediction.get(monitor.model_version_id)
+        if monitor.kind == MonitorKind.FRESHNESS and last is not None:
+            # An age grows between two runs: what was measured is stored only when its level changes.
+            value = (self.now - last) / timedelta(hours=1)
+            level = judge(value, limits)
+        return Finding(
+            kind=MonitorKind(monitor.kind),
+            level=level,
+            statistic=row.statistic,
+            column=row.column,
+            value=value,
+            rows=row.rows,
+            window_start=row.window_start,
+            limit=_nearest_limit(value, level, limits),
+            lower=row.lower,
+            upper=row.upper,
+            outcomes_share=row.outcomes_share,
+        )
 
 
 def _newest_window(session: Session, monitors: Sequence[int]) -> dict[int, list[Measurement]]:
@@ -304,13 +322,13 @@ def _usage(session: Session, versions: Sequence[int]) -> dict[int, list[int]]:
     return usage
 
 
-def _nearest_limit(row: Measurement, thresholds: Sequence[Threshold]) -> float | None:
-    """Return the threshold that a measurement has reached, or the first one it could reach."""
-    mine = [one for one in thresholds if one.level == row.level]
+def _nearest_limit(value: float | None, level: Level, thresholds: Sequence[Threshold]) -> float | None:
+    """Return the threshold that a value has reached, or the first one it could reach."""
+    mine = [one for one in thresholds if one.level == level]
     candidates = mine or [one for one in thresholds if one.level == Level.WARNING]
-    if not candidates or row.value is None:
+    if not candidates or value is None:
         return None
-    return min(candidates, key=lambda one: abs(one.value - (row.value or 0.0))).value
+    return min(candidates, key=lambda one: abs(one.value - value)).value
 
 
 def _worst_drift(row: BoardRow) -> float:

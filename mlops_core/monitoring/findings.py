@@ -5,7 +5,7 @@ from datetime import datetime
 
 from mlops_core.domain.states import Level, MonitorKind
 
-__all__ = ["STATISTIC_NAMES", "Finding", "statistic_name"]
+__all__ = ["STATISTIC_NAMES", "Finding", "outcomes_in", "statistic_name", "with_interval"]
 
 STATISTIC_NAMES = {
     "psi": "PSI",
@@ -50,6 +50,10 @@ class Finding:
         The drifted column; empty for the other kinds.
     limit
         The threshold that was reached, or the nearest one; None when there is none.
+    lower, upper
+        The 95 % interval of the value, None where there is none.
+    outcomes_share
+        How many of the window's predictions have an outcome, between 0 and 1; None for the other kinds.
     """
 
     kind: MonitorKind
@@ -60,12 +64,17 @@ class Finding:
     rows: int
     window_start: datetime
     limit: float | None
+    lower: float | None = None
+    upper: float | None = None
+    outcomes_share: float | None = None
 
     @property
     def label(self) -> str:
         """Return two words for a table: `Minor drift`, `Slow`, `In range`."""
         if self.level == Level.IN_RANGE:
             return "In range"
+        if self.level == Level.RETRAIN:
+            return "Retrain due"
         return _WORDS.get((self.kind, self.level), "Not measured")
 
     @property
@@ -88,12 +97,35 @@ class Finding:
             case MonitorKind.FRESHNESS:
                 return f"The last prediction is {self.value:.0f} hours old, limit {limit} hours."
             case MonitorKind.PERFORMANCE:
-                return f"Measured {statistic_name(self.statistic)} {self.value:.3f} {since}, limit {limit}."
+                figure = with_interval(self.value, self.lower, self.upper)
+                arrived = outcomes_in(self.outcomes_share)
+                return (
+                    f"Measured {statistic_name(self.statistic)} {figure} {since}"
+                    f"{f', {arrived}' if arrived else ''}, limit {limit}."
+                )
 
 
 def statistic_name(statistic: str) -> str:
     """Return the name of a statistic as people write it: `roc_auc` is AUC."""
     return STATISTIC_NAMES.get(statistic, statistic.replace("_", " "))
+
+
+def with_interval(value: float, lower: float | None, upper: float | None) -> str:
+    """Return a figure with its interval, where it has one: `0.871 (0.858–0.884)`."""
+    return f"{value:.3f}" if lower is None or upper is None else f"{value:.3f} ({lower:.3f}–{upper:.3f})"
+
+
+def outcomes_in(share: float | None) -> str:
+    """Return how many outcomes have arrived: `64 % of outcomes in`; empty when it is not known.
+
+    A share below 1 never reads as 100 %, nor one above 0 as 0 %.
+    """
+    if share is None:
+        return ""
+    percent = round(100 * share)
+    if 0 < share < 1:
+        percent = min(max(percent, 1), 99)
+    return f"{percent} % of outcomes in"
 
 
 def _day(moment: datetime) -> str:

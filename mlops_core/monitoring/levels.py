@@ -1,16 +1,27 @@
-"""From a value and its thresholds to a level."""
+"""From a value and its limits to a level."""
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from mlops_core.domain.states import Level
 
-__all__ = ["judge", "worst"]
+__all__ = ["Limit", "judge", "worst"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Where a level begins, on which side, and why there."""
+
+    level: Level
+    value: float
+    above: bool
+    reason: str
 
 
 class _Limit(Protocol):
-    """A stored threshold, or one that is about to be."""
+    """A stored threshold, or a limit."""
 
     @property
     def level(self) -> str: ...

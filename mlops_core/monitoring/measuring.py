@@ -40,13 +40,16 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A statistic of one window, before it is judged."""
+    """A statistic of one window, before it is judged; with its 95 % interval and share of outcomes."""
 
     statistic: str
     window: Window
     value: float | None
     rows: int
     column: str = ""
+    lower: float | None = None
+    upper: float | None = None
+    outcomes_share: float | None = None
 
 
 def measure_version(workspace: Workspace, actor: Actor, model: Model, version: ModelVersion) -> int:
@@ -71,7 +74,8 @@ def measure_version(workspace: Workspace, actor: Actor, model: Model, version: M
         for monitor in monitors:
             match monitor.kind:
                 case MonitorKind.PERFORMANCE:
-                    windows = windows_around(outcomes, monitor.window_days)
+                    # The share of outcomes that has arrived moves with the predictions too.
+                    windows = windows_around(outcomes | predictions, monitor.window_days)
                 case MonitorKind.USAGE:
                     windows = windows_around(usage, monitor.window_days)
                 case _:
@@ -120,9 +124,9 @@ def _measure(
         case MonitorKind.LATENCY:
             return _latency(workspace, version, windows)
         case MonitorKind.USAGE:
-            return _usage(workspace, version, windows, monitor.window_days)
+            return _usage(workspace, version, windows, monitor.window_days, now)
         case MonitorKind.PERFORMANCE:
-            return _performance(workspace, version, monitor.statistic, windows)
+            return _performance(workspace, version, monitor.statistic, windows, monitor.window_days)
         case MonitorKind.FRESHNESS:
             return _freshness(workspace, version, monitor.window_days, now)
 
@@ -165,25 +169,65 @@ def _latency_counts(
     return counts, grid
 
 
-def _usage(workspace: Workspace, version: ModelVersion, windows: Sequence[Window], days: int) -> list[Found]:
-    """Measure the windows, and the later ones that are compared with them."""
-    if not windows:
-        return []
+def _usage(
+    workspace: Workspace, version: ModelVersion, windows: Sequence[Window], days: int, now: datetime
+) -> list[Found]:
+    """Measure the windows, and the later ones that are compared with them.
+
+    The newest window, and the one before the first that has changed, are measured whether they have changed
+    or not: they may have been open the last time.
+    """
     span = timedelta(days=days)
-    counts = _rows_by_window(workspace, version, days)
+    by_day = _rows_by_day(workspace, version)
+    if not by_day:
+        return []
+    counts: Counter[Window] = Counter()
+    for start, n in by_day.items():
+        counts[window_at(start, days)] += n
     touched = {window.moved(n * span) for window in windows for n in range(_RECENT_WINDOWS + 1)}
+    touched.add(max(counts))
+    touched |= set(sorted(window for window in counts if window < min(touched))[-1:])
     found = []
     for window in sorted(touched & counts.keys()):
         before = [window.moved(-n * span) for n in range(1, _RECENT_WINDOWS + 1)]
-        recent = [counts[w] for w in before if w in counts]
-        ratio = counts[window] / (sum(recent) / len(recent)) if recent else None
+        recent = [w for w in before if w in counts]
+        ratio = _relative_usage(window, recent, counts, by_day, now) if recent else None
         found.append(Found("predictions", window, float(counts[window]), counts[window]))
         found.append(Found("relative_usage", window, ratio, counts[window]))
     return found
 
 
-def _rows_by_window(workspace: Workspace, version: ModelVersion, days: int) -> dict[Window, int]:
-    """Count the predictions of the whole model, whatever version made them, in each window that has any."""
+def _relative_usage(
+    window: Window,
+    recent: Sequence[Window],
+    counts: Counter[Window],
+    by_day: Counter[datetime],
+    now: datetime,
+) -> float | None:
+    """Return the predictions of a window, relative to the mean of the windows before.
+
+    A window that is still open is compared with the same part of them. Only days are counted, so it is 1
+    while the window holds between what they held at the start and at the end of this day; else relative to
+    the nearer of the two.
+    """
+    rows = counts[window]
+    if window.end <= now:
+        return rows / (sum(counts[other] for other in recent) / len(recent))
+    today = window_at(now, 1)
+
+    def until(moment: datetime) -> float:
+        ago = [(other, moment - window.start) for other in recent]
+        return sum(
+            n for other, gone in ago for day, n in by_day.items() if other.start <= day < other.start + gone
+        ) / len(recent)
+
+    low, high = until(today.start), until(min(today.end, window.end))
+    expected = min(max(float(rows), low), high)
+    return rows / expected if expected else None
+
+
+def _rows_by_day(workspace: Workspace, version: ModelVersion) -> Counter[datetime]:
+    """Count the predictions of the whole model, whatever version made them, on each day that has any."""
     with workspace.store.read() as session:
         rows = session.exec(
             select(StoredSlice.start, StoredSlice.rows)
@@ -194,22 +238,58 @@ def _rows_by_window(workspace: Workspace, version: ModelVersion, days: int) -> d
                 StoredSlice.segment == "",
             )
         ).all()
-    counts: Counter[Window] = Counter()
+    counts: Counter[datetime] = Counter()
     for start, n in rows:
-        counts[window_at(start, days)] += n
+        counts[start] += n
     return counts
 
 
 def _performance(
-    workspace: Workspace, version: ModelVersion, statistic: str, windows: Sequence[Window]
+    workspace: Workspace, version: ModelVersion, statistic: str, windows: Sequence[Window], days: int
 ) -> list[Found]:
     chosen = PERFORMANCE_STATISTICS[statistic]
+    predictions = _predictions_in(workspace, version, windows, days)
     found = []
     for window in windows:
         outcomes = read_outcomes(workspace, version, window)
         if outcomes is not None:
-            found.append(Found(statistic, window, chosen.compute(outcomes), outcomes.rows))
+            lower, upper = chosen.interval(outcomes)
+            rows = predictions[window]
+            found.append(
+                Found(
+                    statistic,
+                    window,
+                    chosen.compute(outcomes),
+                    outcomes.rows,
+                    lower=lower,
+                    upper=upper,
+                    # Slices of both logs are counted one after the other: an outcome may be ahead.
+                    outcomes_share=min(outcomes.rows / rows, 1.0) if rows else None,
+                )
+            )
     return found
+
+
+def _predictions_in(
+    workspace: Workspace, version: ModelVersion, windows: Sequence[Window], days: int
+) -> Counter[Window]:
+    """Count one version's predictions in some windows."""
+    counts: Counter[Window] = Counter()
+    if not windows:
+        return counts
+    with workspace.store.read() as session:
+        rows = session.exec(
+            select(StoredSlice.start, StoredSlice.rows).where(
+                StoredSlice.model_version_id == version.id,
+                StoredSlice.origin == Origin.PRODUCTION,
+                StoredSlice.segment == "",
+                col(StoredSlice.start) >= windows[0].start,
+                col(StoredSlice.start) < windows[-1].end,
+            )
+        )
+        for start, n in rows:
+            counts[window_at(start, days)] += n
+    return counts
 
 
 def _freshness(workspace: Workspace, version: ModelVersion, days: int, now: datetime) -> list[Found]:
@@ -228,7 +308,7 @@ def _freshness(workspace: Workspace, version: ModelVersion, days: int, now: date
 
 def _measurement(monitor: Monitor, found: Found, limits: list[Threshold], now: datetime) -> Measurement:
     judged = found.statistic == monitor.statistic
-    value = found.value if found.value is not None and math.isfinite(found.value) else None
+    value = _number(found.value)
     level = judge(value, limits) if judged else Level.UNJUDGED
     return Measurement(
         monitor_id=monitor.id,
@@ -240,7 +320,14 @@ def _measurement(monitor: Monitor, found: Found, limits: list[Threshold], now: d
         rows=found.rows,
         level=level,
         measured_at=now,
+        lower=_number(found.lower),
+        upper=_number(found.upper),
+        outcomes_share=found.outcomes_share,
     )
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 _Key = tuple[int, str, str, datetime]
@@ -268,4 +355,8 @@ def _is_news(row: Measurement, known: dict[_Key, Measurement]) -> bool:
         return True
     if row.statistic == "hours_since_prediction":
         return before.level != row.level
-    return (before.value, before.rows, before.level) != (row.value, row.rows, row.level)
+    return _said(before) != _said(row)
+
+
+def _said(row: Measurement) -> tuple[object, ...]:
+    return row.value, row.rows, row.level, row.lower, row.upper, row.outcomes_share

@@ -19,7 +19,8 @@ from mlops_core.domain import (
 )
 from mlops_core.domain.states import Level, MonitorKind
 from mlops_core.monitoring.board import BoardRow, read_board
-from mlops_core.monitoring.watch import Limit, monitors_of, thresholds_of
+from mlops_core.monitoring.levels import Limit
+from mlops_core.monitoring.watch import monitors_of, thresholds_of
 from mlops_core.registry.models import champion_of, find_model
 from mlops_core.workspace import Workspace
 
@@ -34,6 +35,9 @@ class Point:
     value: float | None
     rows: int
     level: Level
+    lower: float | None = None
+    upper: float | None = None
+    outcomes_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,16 @@ def _series(session: Session, version: ModelVersion) -> list[Series]:
             statistic=statistic,
             column=column,
             points=[
-                Point(start, found[start].value, found[start].rows, Level(found[start].level))
-                for start in sorted(found)
+                Point(
+                    row.window_start,
+                    row.value,
+                    row.rows,
+                    Level(row.level),
+                    row.lower,
+                    row.upper,
+                    row.outcomes_share,
+                )
+                for _, row in sorted(found.items())
             ],
             limits=[
                 Limit(Level(one.level), one.value, one.above, one.reason) for one in thresholds[monitor_id]

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlmodel import Session, col, select
 
 from mlops_core.domain import Metric, Model, ModelVersion, Monitor, Threshold
 from mlops_core.domain.states import Level, MonitorKind, ProblemType
+from mlops_core.monitoring.levels import Limit
+from mlops_core.monitoring.thresholds import AnyThreshold, ConstantThreshold, RuleOfThumb, threshold_row
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 from mlops_core.store import UnitOfWork
 
@@ -23,30 +26,17 @@ __all__ = [
 _DAY = 24.0
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """Where a level begins, on which side, and why there."""
+_PSI: Final = (RuleOfThumb(Level.WARNING, "psi"), RuleOfThumb(Level.CRITICAL, "psi"))
 
-    level: Level
-    value: float
-    above: bool
-    reason: str
-
-
-DRIFT_LIMITS: dict[str, tuple[Limit, ...]] = {
-    "psi": (
-        Limit(Level.WARNING, 0.1, above=True, reason="rule of thumb: a minor shift"),
-        Limit(Level.CRITICAL, 0.25, above=True, reason="rule of thumb: a major shift"),
-    ),
-}
-"""Where drift begins by each statistic that has a rule of thumb."""
+DRIFT_LIMITS: dict[str, tuple[Limit, ...]] = {"psi": tuple(rule.resolve() for rule in _PSI)}
+"""Where drift begins by the statistic that decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class _NewMonitor:
     kind: MonitorKind
     statistic: str
-    limits: tuple[Limit, ...]
+    thresholds: tuple[AnyThreshold, ...]
 
 
 def default_monitors(model: Model, trained: float | None) -> list[_NewMonitor]:
@@ -61,33 +51,31 @@ def default_monitors(model: Model, trained: float | None) -> list[_NewMonitor]:
         _NewMonitor(
             MonitorKind.DRIFT,
             "psi",
-            DRIFT_LIMITS["psi"],
+            _PSI,
         ),
         _NewMonitor(
             MonitorKind.LATENCY,
             "p95",
             (
-                Limit(Level.WARNING, model.latency_objective_ms, above=True, reason="the model's objective"),
-                Limit(
-                    Level.CRITICAL, 2 * model.latency_objective_ms, above=True, reason="twice the objective"
-                ),
+                _ceiling(Level.WARNING, model.latency_objective_ms, "the model's objective"),
+                _ceiling(Level.CRITICAL, 2 * model.latency_objective_ms, "twice the objective"),
             ),
         ),
         _NewMonitor(
             MonitorKind.USAGE,
             "relative_usage",
             (
-                Limit(Level.WARNING, 0.7, above=False, reason="30 % below the mean of the 8 windows before"),
-                Limit(Level.CRITICAL, 0.3, above=False, reason="70 % below the mean of the 8 windows before"),
-                Limit(Level.WARNING, 1.5, above=True, reason="50 % above the mean of the 8 windows before"),
+                _floor(Level.WARNING, 0.7, "30 % below the mean of the 8 windows before"),
+                _floor(Level.CRITICAL, 0.3, "70 % below the mean of the 8 windows before"),
+                _ceiling(Level.WARNING, 1.5, "50 % above the mean of the 8 windows before"),
             ),
         ),
         _NewMonitor(
             MonitorKind.FRESHNESS,
             "hours_since_prediction",
             (
-                Limit(Level.WARNING, 1.25 * model.cadence_hours, above=True, reason="a quarter overdue"),
-                Limit(Level.CRITICAL, 2 * model.cadence_hours, above=True, reason="a whole run missed"),
+                _ceiling(Level.WARNING, 1.25 * model.cadence_hours, "a quarter overdue"),
+                _ceiling(Level.CRITICAL, 2 * model.cadence_hours, "a whole run missed"),
             ),
         ),
     ]
@@ -96,7 +84,7 @@ def default_monitors(model: Model, trained: float | None) -> list[_NewMonitor]:
             _NewMonitor(
                 MonitorKind.PERFORMANCE,
                 model.primary_metric,
-                _performance_limits(model.primary_metric, trained),
+                _performance_thresholds(model.primary_metric, trained),
             )
         )
     return monitors
@@ -123,15 +111,7 @@ def watch_version(unit: UnitOfWork, model: Model, version: ModelVersion) -> None
             )
         )
         unit.session.add_all(
-            Threshold(
-                monitor_id=monitor.id,
-                level=limit.level,
-                value=limit.value,
-                above=limit.above,
-                reason=limit.reason,
-                at=unit.now,
-            )
-            for limit in new.limits
+            threshold_row(unit, monitor, chosen, chosen.resolve(())) for chosen in new.thresholds
         )
     unit.record(
         "monitors.created",
@@ -173,13 +153,23 @@ def thresholds_of(session: Session, monitors: list[Monitor]) -> dict[int, list[T
     return result
 
 
-def _performance_limits(metric: str, trained: float) -> tuple[Limit, ...]:
+def _performance_thresholds(metric: str, trained: float) -> tuple[AnyThreshold, ...]:
     if PERFORMANCE_STATISTICS[metric].higher_is_better:
         return (
-            Limit(Level.WARNING, trained - 0.05, above=False, reason="0.05 below the held-out figure"),
-            Limit(Level.CRITICAL, trained - 0.1, above=False, reason="0.10 below the held-out figure"),
+            _floor(Level.WARNING, trained - 0.05, "0.05 below the held-out figure"),
+            _floor(Level.CRITICAL, trained - 0.1, "0.10 below the held-out figure"),
+            _floor(Level.RETRAIN, trained - 0.15, "0.15 below the held-out figure"),
         )
     return (
-        Limit(Level.WARNING, 1.15 * trained, above=True, reason="15 % above the held-out figure"),
-        Limit(Level.CRITICAL, 1.3 * trained, above=True, reason="30 % above the held-out figure"),
+        _ceiling(Level.WARNING, 1.15 * trained, "15 % above the held-out figure"),
+        _ceiling(Level.CRITICAL, 1.3 * trained, "30 % above the held-out figure"),
+        _ceiling(Level.RETRAIN, 1.45 * trained, "45 % above the held-out figure"),
     )
+
+
+def _ceiling(level: Level, value: float, reason: str) -> ConstantThreshold:
+    return ConstantThreshold(level, value, above=True, reason=reason)
+
+
+def _floor(level: Level, value: float, reason: str) -> ConstantThreshold:
+    return ConstantThreshold(level, value, above=False, reason=reason)

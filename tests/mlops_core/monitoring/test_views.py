@@ -11,6 +11,7 @@ from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.domain.states import Level, MonitorKind, ProblemType
 from mlops_core.monitoring import log_outcomes, log_predictions, read_board, run_monitoring
 from mlops_core.monitoring.explorer import compare_windows, segments_of, span_of
+from mlops_core.monitoring.findings import outcomes_in
 from mlops_core.monitoring.model_view import read_model
 from mlops_core.monitoring.windows import Window, window_at
 from tests.factories import NOW, champion, new_model, population, system, workspace_in
@@ -51,9 +52,9 @@ def board(department):
 
 def test_the_board_lists_what_is_in_production_worst_first(board):
     assert [row.model for row in board.rows] == ["churn-risk", "basket-value"]
-    assert [row.level for row in board.rows] == [Level.CRITICAL, Level.IN_RANGE]
+    assert [row.level for row in board.rows] == [Level.RETRAIN, Level.IN_RANGE]
     assert [row.model for row in board.attention] == ["churn-risk"]
-    assert board.level == Level.CRITICAL
+    assert board.level == Level.RETRAIN
 
 
 def test_the_headline_says_whether_anything_is_on_fire(board):
@@ -118,6 +119,7 @@ def test_the_page_of_a_model_shows_each_statistic_window_by_window(department):
     assert {(limit.level, round(limit.value, 6), limit.above) for limit in auc.limits} == {
         ("warning", 0.75, False),
         ("critical", 0.7, False),
+        ("retrain", 0.65, False),
     }
     assert view.one(MonitorKind.LATENCY, "p50").limits == []
     assert view.of_kind(MonitorKind.DRIFT)[0].column == "income"
@@ -185,3 +187,25 @@ def test_a_statistic_that_does_not_exist_is_refused(department):
 def test_a_segment_that_does_not_exist_is_reported(department):
     with pytest.raises(NotFound, match=r"no segment 'region=east'"):
         compare_windows(department.workspace, "churn-risk", window=week(1), segment="region=east")
+
+
+def test_accuracy_comes_with_its_interval_and_the_share_of_outcomes_that_is_in(board, department):
+    for row in board.rows:
+        found = row.finding(MonitorKind.PERFORMANCE)
+        assert found.lower < found.value < found.upper
+        assert (found.outcomes_share, row.outcomes) == (1.0, "100 % of outcomes in")
+    assert "100 % of outcomes in" in board.rows[0].finding(MonitorKind.PERFORMANCE).sentence
+
+
+def test_the_age_of_the_last_prediction_is_that_of_now(board, department):
+    row = board.rows[0]
+    age = (board.now - row.last_prediction) / timedelta(hours=1)
+    assert row.finding(MonitorKind.FRESHNESS).value == pytest.approx(age)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(None, ""), (0.0, "0 %"), (0.001, "1 %"), (0.64, "64 %"), (0.999, "99 %"), (1.0, "100 %")],
+)
+def test_a_share_of_outcomes_reads_as_all_only_when_all_are_in(share, words):
+    assert outcomes_in(share) == (f"{words} of outcomes in" if words else "")
