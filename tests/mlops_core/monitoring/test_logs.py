@@ -1,14 +1,20 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlmodel import select
 
 from mlops_core.domain import AuditEvent
 from mlops_core.domain.errors import InvalidInput, NotFound, SchemaMismatch
 from mlops_core.domain.states import ProblemType
-from mlops_core.monitoring import log_outcomes, log_predictions
+from mlops_core.monitoring import Logged, log_outcomes, log_predictions
+from mlops_core.warehouse import Warehouse
+from mlops_core.warehouse.keys import KeyIndex
 from tests.factories import NOW, champion, new_model, population, system
 
 START = datetime(2025, 3, 3, tzinfo=UTC)
@@ -165,3 +171,117 @@ def test_a_model_without_a_version_logs_nothing(workspace, churn, rows):
     new_model(workspace, "basket-value")
     with pytest.raises(NotFound, match="'basket-value' has no version 1"):
         log_predictions(workspace, system(workspace), "basket-value", 1, churn.predictions(rows))
+
+
+# ── once, however often it is sent ───────────────────────────────────────────────────────────────
+
+
+def counts(logged):
+    return logged.received, logged.stored, logged.duplicates
+
+
+def ids_in(workspace, log="predictions"):
+    return sorted(workspace.warehouse.read(f"{log}/churn-risk")["prediction_id"].to_pylist())
+
+
+def test_a_batch_that_comes_again_adds_only_what_is_new(workspace, churn, rows):
+    batch = churn.predictions(rows)
+    assert counts(log(workspace, batch.slice(0, 12))) == (12, 12, 0)
+    assert counts(log(workspace, batch)) == (20, 8, 12)
+    assert log(workspace, batch) == Logged(20, 0, 20, version=1)
+    assert ids_in(workspace) == sorted(batch["prediction_id"].to_pylist())
+
+
+def test_the_first_prediction_of_an_id_stands(workspace, churn, rows):
+    batch = churn.predictions(rows)
+    log(workspace, batch)
+    assert counts(log(workspace, changed(batch, prediction=0.5))) == (20, 0, 20)
+    kept = workspace.warehouse.read("predictions/churn-risk")
+    assert kept["prediction"].to_pylist() == batch["prediction"].to_pylist()
+
+
+def test_equal_rows_of_one_batch_count_once_and_different_ones_are_refused(workspace, churn, rows):
+    batch = churn.predictions(rows)
+    with pytest.raises(InvalidInput, match=r"rows 5, 21 of the predictions .* same prediction_id .p-4. but"):
+        log(workspace, pa.concat_tables([batch, changed(batch.slice(4, 1), income=1.0)]))
+    assert not workspace.warehouse.exists("predictions/churn-risk")
+    assert counts(log(workspace, pa.concat_tables([batch, batch.slice(4, 3)]))) == (23, 20, 3)
+    assert len(ids_in(workspace)) == 20
+
+
+def test_an_outcome_is_kept_once_and_a_correction_beside_it(workspace, churn, rows):
+    outcomes = churn.outcomes(rows, known_at=NOW)
+    assert counts(tell(workspace, outcomes)) == (20, 20, 0)
+    assert counts(tell(workspace, outcomes)) == (20, 0, 20)
+    corrected = churn.outcomes(rows.assign(answer=1 - rows["answer"]), known_at=NOW + timedelta(days=1))
+    assert counts(tell(workspace, pa.concat_tables([outcomes, corrected]))) == (40, 20, 20)
+    contrary = churn.outcomes(rows.assign(answer=1 - rows["answer"]), known_at=NOW)
+    with pytest.raises(InvalidInput, match=r"rows 1, 21 .* same prediction_id and known_at"):
+        tell(workspace, pa.concat_tables([outcomes, contrary]))
+
+
+def test_whole_numbers_fit_a_column_of_floating_ones_and_the_reverse(workspace, churn, rows):
+    log(workspace, churn.predictions(rows))
+    batch = changed(churn.predictions(rows, prefix="q"), age=rows["age"].astype(float), income=40)
+    assert log(workspace, batch).stored == 20
+
+
+def test_another_process_finds_what_this_one_has_logged(workspace, churn, rows):
+    log(workspace, churn.predictions(rows))
+    elsewhere = Warehouse(workspace.warehouse.root)
+    table = workspace.warehouse.read("predictions/churn-risk")
+    assert elsewhere.append_new("predictions/churn-risk", table, key=["prediction_id"], actor="x").rows == 0
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_writers_that_log_the_same_batches_at_once_store_each_row_once(workspace, begun):
+    batches = [pa.table({"id": [f"{n}-{i}" for i in range(n, n + 5)]}) for n in range(8)]
+    if begun:
+        workspace.warehouse.append("t", batches[0], actor="first")
+    warehouses = [
+        Warehouse(workspace.warehouse.root) for _ in range(3)
+    ] * 2  # like processes, and their threads
+
+    def write(warehouse):
+        return sum(warehouse.append_new("t", batch, key=["id"], actor="x").rows for batch in batches)
+
+    with ThreadPoolExecutor(6) as pool:
+        stored = sum(pool.map(write, warehouses))
+    assert stored == 40 - 5 * begun
+    assert sorted(workspace.warehouse.read("t")["id"].to_pylist()) == sorted(
+        name for batch in batches for name in batch["id"].to_pylist()
+    )
+
+
+@given(
+    batches=st.lists(
+        st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 2)), max_size=6, unique=True),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_a_table_holds_every_key_that_was_appended_exactly_once(tmp_path_factory, batches):
+    warehouse = Warehouse(tmp_path_factory.mktemp("keys"))
+    expected = set()
+    for batch in batches:
+        table = pa.table(
+            {
+                "id": pa.array([i for i, _ in batch], pa.string()),
+                "n": pa.array([n for _, n in batch], pa.int64()),
+            }
+        )
+        new = set(batch) - expected
+        assert warehouse.append_new("t", table, key=["id", "n"], actor="x").rows == len(new)
+        expected |= new
+        kept = warehouse.read("t")
+        found = list(zip(kept["id"].to_pylist(), kept["n"].to_pylist(), strict=True))
+        assert sorted(found) == sorted(expected)
+
+
+def test_keys_of_one_hash_are_told_apart(workspace, monkeypatch):
+    monkeypatch.setattr(KeyIndex, "hashes", lambda self, rows: np.zeros(rows.num_rows, dtype=np.uint64))
+    warehouse = Warehouse(workspace.warehouse.root)
+    for names, new in (("ab", 2), ("bc", 1), ("abc", 0), ("da", 1)):
+        rows = pa.table({"id": list(names)})
+        assert warehouse.append_new("t", rows, key=["id"], actor="x").rows == new
+    assert sorted(warehouse.read("t")["id"].to_pylist()) == list("abcd")
