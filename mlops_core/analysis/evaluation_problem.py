@@ -11,6 +11,7 @@ __all__ = ["Problem", "problem_of"]
 
 _POSITIVE: Final = {"1": "0", "true": "false", "yes": "no"}
 _FEW: Final = 20
+_LARGE: Final = 1e6  # no class is numbered like this
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ def _guess(
     if prediction is None:
         raise InvalidInput("there is nothing to compare with the target: name a prediction or a score column")
     numbers = target.numeric and prediction.numeric
+    if numbers and not (target.integral and max(abs(target.lowest), abs(target.highest)) < _LARGE):
+        return "regression", f"columns {target.name!r} and {prediction.name!r} hold numbers"
     probability = prediction.numeric and prediction.lowest >= 0.0 and prediction.highest <= 1.0
     if len(target.labels) <= 2 and (probability or len(target.labels | prediction.labels) <= 2):
         return "binary", f"column {target.name!r} holds {_listed(target.labels)}"

@@ -13,6 +13,7 @@ from mlops_core.slices.arrow_columns import categories_of, is_numeric, numbers_o
 __all__ = ["LabelColumn", "binary_labels", "class_labels", "known_rows", "read_columns"]
 
 _MOST_TRACKED: Final = 1_001
+_EXACT: Final = 2.0**53  # from here on not every whole number is a float
 
 
 @dataclass(slots=True)
@@ -114,4 +115,4 @@ def _as_numbers(array: pa.Array) -> pa.Array:
 
 
 def _text_of(value: float) -> str:
-    return str(int(value)) if value == np.floor(value) else repr(value)
+    return str(int(value)) if value == np.floor(value) and abs(value) < _EXACT else repr(value)

@@ -158,11 +158,11 @@ def decode_outcomes(payload: bytes) -> Outcomes:
         if metadata["problem_type"] == "regression":
             return RegressionOutcomes(**scalars)
         if "score_cells" not in written:  # an earlier release stored every cell
-            full = {name: _arrays(batch.column(name))[0].astype(np.int64) for name in _HISTOGRAMS}
-            return BinaryOutcomes(**full, **scalars)
+            positives, negatives = (_arrays(batch.column(name))[0].astype(np.int64) for name in _HISTOGRAMS)
+            return BinaryOutcomes(positives=positives, negatives=negatives, **scalars)
         n_cells = batch.column("score_cells")[0].as_py()
-        sparse = {name: _spread(batch, f"{name}_steps", name, n_cells) for name in _HISTOGRAMS}
-        return BinaryOutcomes(**sparse, **scalars)
+        positives, negatives = (_spread(batch, f"{name}_steps", name, n_cells) for name in _HISTOGRAMS)
+        return BinaryOutcomes(positives=positives, negatives=negatives, **scalars)
 
 
 def encode_grids(grids: Grids) -> bytes:

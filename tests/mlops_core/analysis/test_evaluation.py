@@ -198,3 +198,9 @@ def test_an_arrow_table_gives_the_same_as_the_frame():
     table = pa.Table.from_pandas(FRAME)
     first = evaluate(table, target="y", score="score").to_dict()
     assert first == evaluate(FRAME, target="y", score="score").to_dict()
+
+
+@pytest.mark.parametrize("column", [[1e300, -1e300], [0.5, 0.25]])
+def test_two_numbers_that_are_no_labels_are_a_regression(column):
+    found = evaluate(pd.DataFrame({"y": column, "p": column[::-1]}), target="y", prediction="p")
+    assert found.problem == "regression"
