@@ -108,8 +108,8 @@ def average_precision(outcomes: BinaryOutcomes) -> float:
 def average_precision_error_bound(outcomes: BinaryOutcomes) -> float:
     """Return how far `average_precision` can be from that over the rows.
 
-    The positives of a cell may come before all its negatives or behind them; the bound is the larger
-    distance of the two from what is reported. nan without a positive.
+    At best the positives of a cell are tied before all its negatives, at worst one by one behind them; the
+    bound is the larger distance of the two from what is reported. nan without a positive.
     """
     positives, negatives, hits, misses = _from_the_top(outcomes)
     total = float(positives.sum())
@@ -120,7 +120,7 @@ def average_precision_error_bound(outcomes: BinaryOutcomes) -> float:
     best = worst = 0.0
     for cell in filled.tolist():
         ranks = hits[cell] - positives[cell] + np.arange(1, int(positives[cell]) + 1)
-        best += float(np.sum(ranks / (ranks + misses[cell] - negatives[cell])))
+        best += float(positives[cell] * hits[cell] / (hits[cell] + misses[cell] - negatives[cell]))
         worst += float(np.sum(ranks / (ranks + misses[cell])))
     return max(best / total - value, value - worst / total, 0.0)
 

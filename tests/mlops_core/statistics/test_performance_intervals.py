@@ -9,7 +9,7 @@ from mlops_core.slices import BinaryOutcomes
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 from tests.mlops_core.statistics.counting import outcomes
 
-REPEATS = 500
+REPEATS = 600
 
 
 def binary_rows(rng, n):
