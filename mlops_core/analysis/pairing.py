@@ -1,5 +1,6 @@
 """Which columns of two sources can be compared, and how each is counted."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from mlops_core.slices.arrow_columns import is_categorical
 from mlops_core.statistics.registry import ColumnKind
 
 __all__ = ["Pairing", "Skipped", "pair_columns"]
+
+_INDEX = re.compile(r"__index_level_\d+__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,9 @@ def pair_columns(
     skipped: list[Skipped] = []
     for name in order:
         if name == timestamp and name not in asked:
+            continue
+        if _INDEX.fullmatch(name) and name not in asked:
+            skipped.append(Skipped(name, "is the index of a DataFrame"))
             continue
         found = _kind(name, reference, current, name in categorical)
         if found in ("numeric", "categorical"):
