@@ -28,30 +28,65 @@ WRITER_KILLS = 44
 SERVER_KILLS = 6
 
 WRITER = """
-import sys
+import os, signal, sys, time
 from pathlib import Path
 import pyarrow as pa
-from mlops_core.domain.errors import BigboardError
 from mlops_core.monitoring import log_outcomes, log_predictions, monitor_model
 from mlops_core.settings import Settings
+from mlops_core.store import Store
 from mlops_core.workspace import actor_named, open_workspace
-settings = Settings(workspace=Path(sys.argv[1]), database_url="", warehouse="", actor="system")
-workspace = open_workspace(settings)
-system = actor_named(workspace, "system")
-predictions, outcomes = pa.ipc.open_file(sys.argv[2]).read_all(), pa.ipc.open_file(sys.argv[3]).read_all()
-size = int(sys.argv[4])
-print("ready", flush=True)
-for line in sys.stdin:
-    kind, number = line.split()
-    batch = (predictions if kind == "p" else outcomes).slice(int(number) * size, size)
-    if kind == "p":
-        log_predictions(workspace, system, "churn-risk", 1, batch)
-    else:
-        log_outcomes(workspace, system, "churn-risk", batch)
-    print("ok", flush=True)
-    monitor_model(workspace, system, "churn-risk")
+folder, size = sys.argv[1], int(sys.argv[4])
+
+def line():
+    return b"".join(iter(lambda: os.read(0, 1), b"\\n")).decode().split()
+
+def die_before_transaction(number, original=Store._transact):
+    calls = iter(range(number))
+    def transact(*arguments, **options):
+        if next(calls, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments, **options)
+    Store._transact = transact
+
+def write(ready, transaction):
+    settings = Settings(workspace=Path(folder), database_url="", warehouse="", actor="system")
+    workspace = open_workspace(settings)
+    system = actor_named(workspace, "system")
+    logs = {kind: pa.ipc.open_file(path).read_all() for kind, path in zip("po", sys.argv[2:4])}
+    if transaction >= 0:
+        die_before_transaction(transaction)
+    os.write(ready, b"r")
+    while True:
+        kind, number = line()
+        batch = logs[kind].slice(int(number) * size, size)
+        if kind == "p":
+            log_predictions(workspace, system, "churn-risk", 1, batch)
+        else:
+            log_outcomes(workspace, system, "churn-risk", batch)
+        os.write(1, b"ok\\n")
+        monitor_model(workspace, system, "churn-risk")
+
+while True:
+    word, *rest = line() or [""]
+    if word != "go":
+        continue  # the rest of a step that the writer before did not live to read
+    seconds, transaction = float(rest[0]), int(rest[1])
+    readable, ready = os.pipe()
+    child = os.fork()
+    if not child:
+        write(ready, transaction)
+    os.close(ready)
+    assert os.read(readable, 1) == b"r"
+    os.close(readable)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    os.write(1, b"dead\\n")
 """
-"""Logs the batches that it is told, acknowledges each, and counts."""
+"""Forks writers that log the batches they are told, and kills each after some seconds.
+
+Every writer opens the workspace anew; to fork it spares importing everything each time.
+"""
 
 SERVER = """
 import sys
@@ -114,23 +149,18 @@ def kill(process):
     process.stdout.close()
 
 
-def write_until_killed(folder, stream, after):
-    """Feed a writer until a moment, kill it there, and note what it has acknowledged."""
-    writer = start(WRITER, folder, *stream.files, ROWS)
-    assert writer.stdout.readline().strip() == "ready"
-    killer = subprocess.Popen([sys.executable, "-S", "-c", KILLER, str(writer.pid), str(after)])
-    try:
-        while stream.left:
-            kind, number = stream.left[0]
-            writer.stdin.write(f"{kind} {number}\n")
-            writer.stdin.flush()
-            if writer.stdout.readline().strip() != "ok":
-                break
-            stream.acknowledge()
-    except BrokenPipeError:
-        pass
-    killer.wait()
-    kill(writer)
+def write_until_killed(writer, stream, after, transaction=-1):
+    """Feed a new writer until it is killed, and note what it has acknowledged."""
+    writer.stdin.write(f"go {after} {transaction}\n")
+    while True:
+        kind, number = stream.left[0]
+        writer.stdin.write(f"{kind} {number}\n")
+        writer.stdin.flush()
+        answer = writer.stdout.readline().strip()
+        if answer == "dead":
+            return
+        assert answer == "ok", "the writer failed by itself"
+        stream.acknowledge()
 
 
 KILLER = "import os, sys, time; time.sleep(float(sys.argv[2])); os.kill(int(sys.argv[1]), 9)"
@@ -180,13 +210,15 @@ def trained(folder):
 def test_a_writer_killed_at_any_moment_loses_and_doubles_nothing(folder, trained, tmp_path):
     moments = seeded()
     stream = Stream(tmp_path, trained, 600)
+    writer = start(WRITER, folder, *stream.files, ROWS)
     for number in range(WRITER_KILLS):
-        write_until_killed(folder, stream, moments.uniform(0.0, 0.7))
+        transaction = int(moments.integers(0, 8)) if number % 3 == 0 else -1
+        write_until_killed(writer, stream, moments.uniform(0.0, 0.6), transaction)
         if number % 15 == 14:
             check(folder, stream)
+    kill(writer)
     assert stream.acknowledged
     check(folder, stream)
-    print(f"{len(stream.acknowledged)} batches acknowledged")
 
 
 def test_a_server_killed_while_a_client_streams_loses_and_doubles_nothing(folder, trained, tmp_path):
