@@ -119,7 +119,7 @@ def test_setting_thresholds_keeps_how_they_were_chosen_and_writes_an_audit_event
     assert threshold_of(stored["warning"]) == RuleOfThumb(Level.WARNING, "psi")
     history = [
         value
-        for column in ("income", "age", "tenure", "prediction")
+        for column in ("income", "age", "prediction")
         for value in reference_history(watched.workspace, watched.trained.version, "psi", column, 1)
     ]
     assert limits[0].value == pytest.approx(np.mean(history) + 3 * np.std(history, ddof=1))
