@@ -81,6 +81,57 @@ def serve(
 
 
 @app.command()
+def watch(
+    file: Annotated[str, typer.Argument(help="Predictions: a Parquet or CSV file, a glob, a Delta table.")],
+    timestamp: Annotated[str, typer.Option("--timestamp", help="Column: when the prediction was made.")],
+    prediction: Annotated[str, typer.Option("--prediction", help="Column: the predicted value or label.")],
+    model: Annotated[str | None, typer.Option("--model", help="Its name [default: the file's].")] = None,
+    score: Annotated[
+        str | None, typer.Option("--score", help="Column: probability of 1, or of the predicted label.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="Column: what turned out to be true; empty: not known yet.")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", help="Column that tells predictions apart [default: all columns].")
+    ] = None,
+    segment: Annotated[
+        list[str] | None, typer.Option("--segment", help="Column to keep figures apart by; repeatable.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="File to compare with [default: the first quarter].")
+    ] = None,
+    reference_until: Annotated[
+        str | None, typer.Option("--reference-until", help="Compare with the rows before this date.")
+    ] = None,
+    problem: Annotated[
+        str | None, typer.Option("--problem", help="binary, multiclass or regression [default: guessed].")
+    ] = None,
+    positive: Annotated[str | None, typer.Option("--positive", help="The label that counts as 1.")] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Make a file of predictions a monitored model; run again with a newer file to go on."""
+    from mlops_core.cli.watch import model_name_of, show_watched, watch_plan, watch_with_progress
+
+    settings = _settings(workspace)
+    with _errors_explained():
+        plan = watch_plan(
+            model=model or model_name_of(file),
+            timestamp=timestamp,
+            prediction=prediction,
+            score=score,
+            target=target,
+            id_column=id_column,
+            segments=segment or [],
+            reference=reference,
+            reference_until=reference_until,
+            problem=problem,
+            positive=positive,
+        )
+        show_watched(watch_with_progress(settings, file, plan), file, settings)
+
+
+@app.command()
 def doctor(workspace: WorkspaceOption = None) -> None:
     """Say what is installed, which store is used and whether it works; exit 1 on a fault."""
     from mlops_core.cli.doctor import examine, show

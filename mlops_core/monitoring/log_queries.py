@@ -97,3 +97,23 @@ WHERE p.{VERSION} = $number
         ).to_arrow_table()
     batches: list[pa.RecordBatch] = table.to_batches()
     return batches
+
+
+def news_of(outcomes: pa.Table, logged: Sequence[str]) -> pa.Table:
+    """Return the outcomes that differ from what some files of the outcome log know last, or are not there."""
+    if not logged or not outcomes.num_rows:
+        return outcomes
+    query = f"""
+SELECT new.*
+FROM outcomes AS new
+ANTI JOIN (
+    SELECT {PREDICTION_ID}, arg_max({OUTCOME}, ({KNOWN_AT}, {OUTCOME})) AS {OUTCOME}
+    FROM read_parquet($logged) AS old
+    SEMI JOIN outcomes AS asked USING ({PREDICTION_ID})
+    GROUP BY {PREDICTION_ID}
+) AS known USING ({PREDICTION_ID}, {OUTCOME})
+"""  # noqa: S608 - the names are our own constants
+    with warehouse_sql() as connection:
+        connection.register("outcomes", outcomes)
+        news: pa.Table = connection.execute(query, {"logged": list(logged)}).to_arrow_table()
+    return news.cast(outcomes.schema)
