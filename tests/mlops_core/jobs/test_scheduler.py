@@ -3,11 +3,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from mlops_core.domain import JobRun
-from mlops_core.domain.states import JobState
+from mlops_core.domain import JobRun, StoredSlice
+from mlops_core.domain.states import JobState, Origin
 from mlops_core.jobs import Scheduler
-from mlops_core.monitoring import last_run
-from tests.factories import NOW, champion, system
+from mlops_core.monitoring import last_run, log_predictions
+from tests.factories import NOW, champion, population, system
 
 SOON = 0.2 / 60  # a fifth of a second, in minutes
 
@@ -89,3 +89,32 @@ def test_a_stopped_scheduler_waits_for_the_run_that_is_under_way(workspace, monk
     may_end.set()
     stopping.join(20)
     assert not stopping.is_alive()
+
+
+def test_a_model_whose_logs_have_grown_is_counted_soon_and_alone(workspace):
+    trained = champion(workspace)
+    scheduler = Scheduler(workspace)
+    scheduler.wake("churn-risk")  # not yet running: the first run will count it
+    scheduler.start()
+    rows = population(30, start=NOW - timedelta(days=1), days=1)
+    log_predictions(workspace, system(workspace), "churn-risk", 1, trained.predictions(rows))
+    for _ in range(5):
+        scheduler.wake("churn-risk")
+    wait_for(lambda: counted(workspace) == 30)
+    log_predictions(workspace, system(workspace), "churn-risk", 1, trained.predictions(rows, prefix="q"))
+    scheduler.wake("churn-risk")
+    scheduler.wake("none")
+    wait_for(lambda: counted(workspace) == 60)
+    scheduler.stop()
+    assert runs(workspace) == []
+
+
+def counted(workspace):
+    with workspace.store.read() as session:
+        return sum(
+            session.exec(
+                select(StoredSlice.rows).where(
+                    StoredSlice.origin == Origin.PRODUCTION, StoredSlice.segment == ""
+                )
+            )
+        )

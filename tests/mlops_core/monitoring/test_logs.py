@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from mlops_core.domain import AuditEvent
+from mlops_core.domain import AuditEvent, OutcomeSlice
 from mlops_core.domain.errors import InvalidInput, NotFound, SchemaMismatch
 from mlops_core.domain.states import ProblemType
-from mlops_core.monitoring import Logged, log_outcomes, log_predictions
+from mlops_core.features import store_training_data
+from mlops_core.monitoring import Logged, log_outcomes, log_predictions, monitor_model
+from mlops_core.registry import CommitState, NewVersion, create_model, register_version
+from mlops_core.slices import decode_outcomes
 from mlops_core.warehouse import Warehouse
 from mlops_core.warehouse.keys import KeyIndex
 from tests.factories import NOW, champion, new_model, population, system
@@ -143,8 +146,6 @@ def test_an_outcome_of_a_regression_must_be_finite(workspace, rows):
 
 
 def test_a_clustering_has_no_outcomes(workspace, churn, rows):
-    from mlops_core.registry import create_model
-
     create_model(
         workspace,
         system(workspace),
@@ -285,3 +286,101 @@ def test_keys_of_one_hash_are_told_apart(workspace, monkeypatch):
         rows = pa.table({"id": list(names)})
         assert warehouse.append_new("t", rows, key=["id"], actor="x").rows == new
     assert sorted(warehouse.read("t")["id"].to_pylist()) == list("abcd")
+
+
+# ── labels and scores ────────────────────────────────────────────────────────────────────────────
+
+
+def labelled(workspace, problem, prediction, **more):
+    """A model that runs elsewhere, in production, whose reference holds these columns."""
+    model = create_model(
+        workspace,
+        system(workspace),
+        name="labels",
+        description="Labels",
+        owner=system(workspace),
+        problem_type=problem,
+        primary_metric=None,
+        latency_objective_ms=10,
+        cadence_hours=24,
+    )
+    reference = pa.table(
+        {
+            "predicted_at": pa.array([START] * 3, pa.timestamp("us", tz="UTC")),
+            "x": [1.0, 2.0, 3.0],
+            "prediction": prediction,
+            **more,
+        }
+    )
+    register_version(
+        workspace,
+        system(workspace),
+        model.name,
+        NewVersion(
+            estimator=None,
+            columns=["x"],
+            snapshot=store_training_data(workspace, system(workspace), "labels", reference),
+            metrics={},
+            reference=reference,
+            commit=CommitState("0" * 40, dirty=False),
+        ),
+    )
+
+
+def scored(prediction, **more):
+    return pa.table(
+        {
+            "prediction_id": [f"s{n}" for n in range(len(prediction))],
+            "predicted_at": pa.array([START] * len(prediction), pa.timestamp("us", tz="UTC")),
+            "x": [1.0] * len(prediction),
+            "prediction": prediction,
+            **more,
+        }
+    )
+
+
+def told(outcome):
+    return pa.table(
+        {
+            "prediction_id": [f"s{n}" for n in range(len(outcome))],
+            "outcome": outcome,
+            "known_at": pa.array([NOW] * len(outcome), pa.timestamp("us", tz="UTC")),
+        }
+    )
+
+
+def outcomes_of(workspace):
+    """What was counted of the outcomes of all rows."""
+    monitor_model(workspace, system(workspace), "labels")
+    with workspace.store.read() as session:
+        (payload,) = session.exec(select(OutcomeSlice.payload).where(OutcomeSlice.segment == "")).all()
+    return decode_outcomes(payload)
+
+
+def test_classes_are_logged_as_text_and_counted(workspace):
+    labelled(workspace, ProblemType.MULTICLASS, ["1", "2", "3"])
+    actor = system(workspace)
+    assert log_predictions(workspace, actor, "labels", 1, scored([1, 2, 2, 3])).stored == 4
+    assert log_predictions(workspace, actor, "labels", 1, scored(["1", "2", "2", "3"])).duplicates == 4
+    with pytest.raises(InvalidInput, match=r"'prediction' .* not class labels"):
+        log_predictions(workspace, actor, "labels", 1, scored([0.5]))
+    assert log_outcomes(workspace, actor, "labels", told([1, 2, 3, 3])).stored == 4
+    assert log_outcomes(workspace, actor, "labels", told(["1", "2", "3", "3"])).stored == 0
+    assert workspace.warehouse.read("outcomes/labels")["outcome"].to_pylist() == ["1", "2", "3", "3"]
+    assert outcomes_of(workspace).rows == 4
+
+
+def test_a_binary_label_comes_with_the_score_that_its_reference_has(workspace):
+    labelled(workspace, ProblemType.BINARY, [0, 1, 1], score=[0.1, 0.7, 0.9])
+    actor = system(workspace)
+    with pytest.raises(InvalidInput, match="lack score"):
+        log_predictions(workspace, actor, "labels", 1, scored([0, 1]))
+    with pytest.raises(InvalidInput, match=r"0 or 1, got 0.5 in column 'prediction', row 1"):
+        log_predictions(workspace, actor, "labels", 1, scored([0.5, 1.0], score=[0.1, 0.2]))
+    with pytest.raises(InvalidInput, match=r"between 0 and 1, got 1.2 in column 'score', row 2"):
+        log_predictions(workspace, actor, "labels", 1, scored([0, 1], score=[0.1, 1.2]))
+    rows = scored([0, 1, 1], score=[0.8, 0.2, 0.9])
+    assert log_predictions(workspace, actor, "labels", 1, rows).stored == 3
+    log_outcomes(workspace, actor, "labels", told([0, 1, 0]))
+    counted = outcomes_of(workspace)
+    assert (counted.true_positives, counted.true_negatives, counted.false_positives) == (1, 1, 1)
