@@ -110,14 +110,15 @@ def test_a_file_without_permission_is_explained(files):
     assert "Traceback" not in result.stderr
 
 
-def test_the_report_draws_in_a_browser_without_a_network_and_runs_no_column_name(files):
+@pytest.mark.browser
+def test_the_report_draws_in_a_browser_without_a_network_and_runs_no_column_name(files, chromium_path):
     assert bigboard_drift("far.parquet", "--html", "x.html", "--chunk-rows", 500).exit_code == 0
     page_text = Path("x.html").read_text()
     assert HOSTILE not in page_text
     assert "http://" not in page_text
     assert "https://" not in page_text
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
         page = browser.new_page()
         faults = []
         page.on("pageerror", lambda fault: faults.append(str(fault)))
