@@ -71,17 +71,20 @@ def known_outcomes(
     days = sorted(days)
     wanted = "".join(f", p.{quoted(column)}" for column in columns)
     query = f"""
-SELECT p.{PREDICTED_AT}, o.{OUTCOME}{wanted}
-FROM read_parquet($predictions, union_by_name = true) AS p
-JOIN (
+WITH chosen AS MATERIALIZED (
+    SELECT p.{PREDICTION_ID}, p.{PREDICTED_AT}{wanted}
+    FROM read_parquet($predictions, union_by_name = true) AS p
+    WHERE p.{VERSION} = $number
+        AND p.{PREDICTED_AT} >= $start AND p.{PREDICTED_AT} < $end
+        AND list_contains($days, date_trunc('day', p.{PREDICTED_AT}))
+), known AS (
     SELECT {PREDICTION_ID}, arg_max({OUTCOME}, ({KNOWN_AT}, {OUTCOME})) AS {OUTCOME}
-    FROM read_parquet($outcomes)
+    FROM read_parquet($outcomes) AS o
+    SEMI JOIN chosen USING ({PREDICTION_ID})
     WHERE {OUTCOME} IS NOT NULL
     GROUP BY {PREDICTION_ID}
-) AS o USING ({PREDICTION_ID})
-WHERE p.{VERSION} = $number
-    AND p.{PREDICTED_AT} >= $start AND p.{PREDICTED_AT} < $end
-    AND list_contains($days, date_trunc('day', p.{PREDICTED_AT}))
+)
+SELECT * EXCLUDE ({PREDICTION_ID}) FROM chosen JOIN known USING ({PREDICTION_ID})
 """  # noqa: S608 - the names are our own constants, or quoted
     with warehouse_sql() as connection:
         table: pa.Table = connection.execute(
