@@ -10,7 +10,7 @@ import pyarrow as pa
 from mlops_core.analysis.chunks import CHUNK, MOST_CHUNKS, Chunking, whole
 from mlops_core.analysis.distributions import distribution_of
 from mlops_core.analysis.pairing import Skipped, pair_columns
-from mlops_core.analysis.reference_grids import MOST_EXACT, GridMaker
+from mlops_core.analysis.reference_grids import MOST_EXACT, SAMPLED, GridMaker
 from mlops_core.analysis.report import ChunkDrift, ColumnDrift, DriftReport
 from mlops_core.analysis.source import Source
 from mlops_core.analysis.sources import Data, open_source
@@ -136,7 +136,7 @@ def _groups(
     kinds: dict[str, ColumnKind], reference: Source, current: Source, chunking: Chunking
 ) -> list[dict[str, ColumnKind]]:
     """Part the columns so that the values and the counts of a part fit into memory."""
-    values = 24 * min(reference.rows, MOST_EXACT)
+    values = 24 * (reference.rows if reference.rows <= MOST_EXACT else SAMPLED)
     chunks = -(-current.rows // chunking.rows) if chunking.rows else 1
     tallies = _BYTES_PER_CELL_ROW * (_CHUNKS_OF_TIME if chunking.timestamp else max(1, chunks))
     size = max(1, _MEMORY // max(values, tallies, 1))

@@ -1,7 +1,8 @@
 """The grids of a reference that is read in batches: the same whatever the order of its rows.
 
-Up to `MOST_EXACT` rows, edges are quantiles of all of them. Of a longer reference about as many rows are
-chosen by a hash of what they hold, so that shuffling the rows chooses the same ones.
+Up to `MOST_EXACT` rows, edges are quantiles of all of them. Of a longer reference about `SAMPLED` rows are
+chosen by a hash of what they hold, so that shuffling the rows chooses the same ones. Where many rows hold the
+same, a hash chooses all of them or none: then each column is read once more and sorted whole.
 """
 
 from collections import Counter
@@ -18,10 +19,13 @@ from mlops_core.slices.arrow_columns import categories_of, numbers_of
 from mlops_core.slices.grid import MOST_CATEGORIES, CategoricalGrid, Grid, NumericGrid
 from mlops_core.statistics.registry import ColumnKind
 
-__all__ = ["MOST_EXACT", "GridMaker"]
+__all__ = ["MOST_EXACT", "SAMPLED", "GridMaker"]
 
 MOST_EXACT: Final = 2_000_000
 """A reference with more rows than this is sampled for the edges of its grids."""
+
+SAMPLED: Final = 500_000
+"""About how many rows of a longer reference are looked at."""
 
 _HASHED_COLUMNS: Final = 8
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -41,7 +45,6 @@ class GridMaker:
 
     def __init__(self, source: Source, kinds: Mapping[str, ColumnKind], most_exact: int = MOST_EXACT) -> None:
         self._source = source
-        self._most = most_exact
         self._numeric = [name for name, kind in kinds.items() if kind == "numeric"]
         self._values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self._numeric}
         self._lowest = dict.fromkeys(self._numeric, np.inf)
@@ -52,8 +55,9 @@ class GridMaker:
         self._identifiers: set[str] = set()
         self._hashes: list[NDArray[np.uint64]] = []
         self._sampled = source.rows > most_exact
+        self._most = min(most_exact, SAMPLED)
         self._hashed = _columns_to_hash(source) if self._sampled else []
-        share = most_exact / max(1, source.rows)
+        share = self._most / max(1, source.rows)
         self._limit = np.uint64(min(2**64 - 1, int(share * 2**64)))
 
     @property
