@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlmodel import select
 
-from mlops_core.domain import Actor, Model, ModelVersion, ReferenceProfile
+from mlops_core.domain import Actor, Model, ModelVersion
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.domain.states import LogKind, ProblemType
 from mlops_core.monitoring.log_rows import (
@@ -17,9 +17,10 @@ from mlops_core.monitoring.log_rows import (
     fitted,
     without_repeats,
 )
+from mlops_core.monitoring.reading import read_grids
 from mlops_core.registry.columns import LATENCY, PREDICTED_AT, PREDICTION, SCORE
 from mlops_core.registry.models import champion_of, find_model, find_version
-from mlops_core.slices import Grid, Grids, NumericGrid, decode_grids
+from mlops_core.slices import Grid, Grids, NumericGrid
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace
 
@@ -106,11 +107,7 @@ def prediction_shape(workspace: Workspace, model_name: str, number: int | None) 
         model = find_model(session, model_name)
         version = champion_of(session, model) if number is None else find_version(session, model, number)
         of_all = session.exec(select(ModelVersion.columns).where(ModelVersion.model_id == model.id)).all()
-        grids = decode_grids(
-            session.exec(
-                select(ReferenceProfile.grids).where(ReferenceProfile.model_version_id == version.id)
-            ).one()
-        )
+    grids = read_grids(workspace, version)
     return LogShape(
         model=model,
         number=version.number,
