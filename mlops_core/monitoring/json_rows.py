@@ -108,7 +108,7 @@ def check_known(workspace: Workspace, shape: LogShape, what: str, rows: pa.Table
     for column in rows.column_names:
         if column not in known:
             near = get_close_matches(column, known, 1)
-            hint = f"did you mean '{near[0]}'?" if near else f"it knows {', '.join(sorted(known))}"
+            hint = f"did you mean '{near[0]}'?" if near else f"it knows {', '.join(sorted(known))}."
             raise InvalidInput(
                 f"column '{column}' of the {what}, from row 1 on, is unknown to the model: {hint} "
                 "Nothing was stored"

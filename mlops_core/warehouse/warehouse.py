@@ -88,7 +88,7 @@ class Warehouse:
         self._opened = threading.local()  # each thread's own tables: to bring one up to date is cheap
         self._files_at: dict[tuple[str, int], list[str]] = {}  # a version's files never change
         self._indexing = threading.Lock()
-        self._indexes: dict[str, KeyIndex] = {}
+        self._indexes: dict[tuple[str, ...], KeyIndex] = {}
 
     def exists(self, table: str) -> bool:
         """Return whether the table has been written."""
@@ -256,10 +256,12 @@ class Warehouse:
     def _index(self, table: str, key: Sequence[str]) -> KeyIndex:
         """Return the index of a table, asked last; the ones asked longest ago go when memory runs short."""
         with self._indexing:
-            index = self._indexes.pop(table, None) or KeyIndex(key)
+            index = self._indexes.pop((table, *key), None)
+            if index is None:
+                index = KeyIndex(key)
             while self._indexes and sum(map(len, self._indexes.values())) + len(index) > _KEYS:
                 self._indexes.pop(next(iter(self._indexes)))
-            self._indexes[table] = index
+            self._indexes[table, *key] = index
         return index
 
     def _opened_if_any(self, table: str) -> DeltaTable | None:

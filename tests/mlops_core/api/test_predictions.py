@@ -107,47 +107,46 @@ def test_outcomes_are_stored_once_and_counted_with_their_predictions(workspace, 
     assert monitor_model(workspace, system(workspace), "churn-risk") > 0
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"income": "rich"}, "row 3, column 'income' .* \"rich\", not a number"),
-        ({"income": True}, "row 3, column 'income'"),
-        ({"region": 5}, "row 3, column 'region' .* not text"),
-        ({"prediction": 1.5}, "got 1.5 in column 'prediction', row 3"),
-        ({"predicted_at": "2025-03-03T10:00:00"}, "row 3, column 'predicted_at' .* a time with a zone"),
-        ({"predicted_at": 17}, "row 3, column 'predicted_at'"),
-        ({"predicted_at": None}, "without predicted_at, row 3"),
-        ({"prediction_id": None}, "without prediction_id, row 3"),
-        ({"prediction_id": "p-0"}, "rows 1, 3 .* same prediction_id"),
-        ({"incme": 5.0}, "'incme' .* did you mean 'income'"),
-    ],
-    ids=str,
-)
-def test_a_batch_with_one_wrong_row_is_refused_whole(workspace, churn, frame, post, woken, wrong, message):
-    rows = json_rows(batch_of(churn, frame))
-    rows[2] |= wrong
-    answer = post(PREDICTIONS, json_body(rows))
-    assert (answer.status_code, answer.json()["error"]) == (422, "InvalidInput")
-    assert re.search(message, answer.json()["message"]), answer.json()
+WRONG = [
+    ({"income": "rich"}, "row 3, column 'income' .* \"rich\", not a number"),
+    ({"income": True}, "row 3, column 'income'"),
+    ({"region": 5}, "row 3, column 'region' .* not text"),
+    ({"prediction": 1.5}, "got 1.5 in column 'prediction', row 3"),
+    ({"predicted_at": "2025-03-03T10:00:00"}, "row 3, column 'predicted_at' .* a time with a zone"),
+    ({"predicted_at": 17}, "row 3, column 'predicted_at'"),
+    ({"predicted_at": None}, "without predicted_at, row 3"),
+    ({"prediction_id": None}, "without prediction_id, row 3"),
+    ({"prediction_id": "p-0"}, "rows 1, 3 .* same prediction_id"),
+    ({"incme": 5.0}, "'incme' .* did you mean 'income'"),
+]
+
+
+def test_a_batch_with_one_wrong_row_is_refused_whole(workspace, churn, frame, post, woken):
+    for wrong, message in WRONG:
+        rows = json_rows(batch_of(churn, frame))
+        rows[2] |= wrong
+        answer = post(PREDICTIONS, json_body(rows))
+        assert (answer.status_code, answer.json()["error"]) == (422, "InvalidInput"), wrong
+        assert re.search(message, answer.json()["message"]), answer.json()
     assert not workspace.warehouse.exists("predictions/churn-risk")
     assert woken == []
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ("{", "no JSON"),
-        ('{"rows": [{"income": NaN}]}', "NaN is no JSON number"),
-        ("[]", "has no rows"),
-        ('{"rows": [5]}', "row 1 is no object"),
-        ('{"rows": [], "version": "one"}', "version 'one'"),
-        ('{"rows": [], "more": 1}', "'more'"),
-    ],
-)
-def test_a_body_that_is_no_batch_is_refused(churn, post, body, message):
-    answer = post(PREDICTIONS, body)
-    assert answer.status_code == 422
-    assert message in answer.json()["message"]
+NO_BATCHES = [
+    ("{", "no JSON"),
+    ('{"rows": [{"income": NaN}]}', "NaN is no JSON number"),
+    ("[]", "has no rows"),
+    ('{"rows": [5]}', "row 1 is no object"),
+    ('{"rows": [], "version": "one"}', "version 'one'"),
+    ('{"rows": [], "more": 1}', "'more'"),
+]
+
+
+def test_a_body_that_is_no_batch_is_refused(churn, post):
+    for body, message in NO_BATCHES:
+        answer = post(PREDICTIONS, body)
+        assert answer.status_code == 422
+        assert message in answer.json()["message"]
 
 
 def test_a_stream_that_was_cut_off_is_refused(workspace, churn, frame, post):
