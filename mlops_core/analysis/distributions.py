@@ -51,8 +51,12 @@ def distribution_of(reference: Counts, current: Counts, grid: Grid) -> Distribut
         low = min((quantile(counts, grid, _TAIL) for counts in windows), default=0.0)
         high = max((quantile(counts, grid, 1 - _TAIL) for counts in windows), default=0.0)
         if np.isfinite(high - low) and high > low:
-            edges = np.linspace(low, high, _BINS + 1)
-            edges[-1] = np.nextafter(high, np.inf)
+            if _holds_whole_numbers(reference, grid):
+                step = np.ceil((high - low + 1) / _BINS)
+                edges = np.arange(np.floor(low) - 0.5, high + step, step)
+            else:
+                edges = np.linspace(low, high, _BINS + 1)
+                edges[-1] = np.nextafter(high, np.inf)
             first, second = (_shares(counts, grid, edges) for counts in (reference, current))
             return Distribution(tuple(edges.tolist()), (), first, second)
     shown = binned_shares(reference, current, grid, bins=_FEW_VALUES, most_categories=_FEW_VALUES)
@@ -62,6 +66,13 @@ def distribution_of(reference: Counts, current: Counts, grid: Grid) -> Distribut
 def _has_few_values(reference: NumericCounts, current: NumericCounts, grid: NumericGrid) -> bool:
     filled = np.flatnonzero(reference.cells + current.cells)
     return len(filled) <= _FEW_VALUES
+
+
+def _holds_whole_numbers(counts: NumericCounts, grid: NumericGrid) -> bool:
+    """Say whether nearly all values are whole and have a cell each: bars must not beat against them."""
+    starts, ends = grid.edges[:-1], grid.edges[1:]
+    whole = (ends == np.nextafter(starts, np.inf)) & (starts == np.round(starts))
+    return bool(counts.cells[1:-1][whole].sum() > 0.99 * counts.finite)
 
 
 def _shares(counts: NumericCounts, grid: NumericGrid, edges: NDArray[np.float64]) -> tuple[float, ...]:
