@@ -1,11 +1,12 @@
 """Count what the logs have gained into slices: predictions once, outcomes where they arrive."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import pyarrow as pa
 from sqlmodel import col, select
 
 from mlops_core.domain import (
@@ -15,6 +16,7 @@ from mlops_core.domain import (
     OutcomeSlice,
     StoredSlice,
 )
+from mlops_core.domain.errors import InvalidInput
 from mlops_core.domain.states import LogKind, Origin, ProblemType
 from mlops_core.feeders import ParquetFiles, count_slices
 from mlops_core.monitoring.log_queries import (
@@ -22,21 +24,25 @@ from mlops_core.monitoring.log_queries import (
     days_with_outcomes,
     known_outcomes,
     latest_by_day,
+    outcomes_that_arrived,
 )
 from mlops_core.monitoring.logs import OUTCOME, VERSION, log_table
 from mlops_core.monitoring.progress import NEVER, Progress
 from mlops_core.monitoring.reading import read_grids
 from mlops_core.registry.columns import PREDICTED_AT, PREDICTION, SCORE
 from mlops_core.slices import (
+    Grids,
     OutcomePlan,
     Outcomes,
     Slice,
     SliceKey,
     SlicePlan,
     build_outcome_slices,
+    decode_outcomes,
     decode_slice,
     encode_outcomes,
     encode_slice,
+    merge_outcomes,
     merge_slices,
 )
 from mlops_core.slices import ProblemType as OutcomeProblem
@@ -69,21 +75,28 @@ class _Gain:
     new: list[str]
     all: list[str]
 
+    @property
+    def old(self) -> list[str]:
+        """Return the files that have been counted."""
+        new = set(self.new)
+        return [file for file in self.all if file not in new]
+
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """The slices of one version that have to be added (predictions) or replaced (outcomes)."""
+    """The slices of one version that have to be added, and those of outcomes that have to be replaced."""
 
     predictions: Mapping[SliceKey, Slice]
     latest: Mapping[datetime, datetime]
-    outcomes: Mapping[SliceKey, Outcomes]
+    arrived: Mapping[SliceKey, Outcomes]
+    replaced: Mapping[SliceKey, Outcomes]
 
 
 def count_logs(workspace: Workspace, actor: Actor, model: Model) -> None:
     """Count the predictions and outcomes that a model's logs have gained since the last time.
 
-    Predictions are merged into the slices of their day; days touched by outcomes, or by predictions whose
-    outcome was logged before them, are counted anew. All of it is stored in the one transaction that
+    Predictions, and outcomes that are known for the first time, are merged into the slices of their day; days
+    with an outcome that was logged before are counted anew. All of it is stored in the one transaction that
     moves the progress of both logs: a run that dies, or that another one overtakes, stores nothing, and
     the next run makes up for it.
     """
@@ -93,7 +106,16 @@ def count_logs(workspace: Workspace, actor: Actor, model: Model) -> None:
     outcomes = _gain(workspace, progress, LogKind.OUTCOMES)
     if predictions.since == predictions.version and outcomes.since == outcomes.version:
         return
-    counted = _count(workspace, model, predictions, outcomes)
+    try:
+        _store(workspace, actor, model, predictions, outcomes, afresh=False)
+    except InvalidInput:  # an older release counted on other score cells
+        _store(workspace, actor, model, predictions, outcomes, afresh=True)
+
+
+def _store(
+    workspace: Workspace, actor: Actor, model: Model, predictions: _Gain, outcomes: _Gain, *, afresh: bool
+) -> None:
+    counted = _count(workspace, model, predictions, outcomes, afresh=afresh)
 
     def work(unit: UnitOfWork) -> None:
         gains = ((LogKind.PREDICTIONS, predictions), (LogKind.OUTCOMES, outcomes))
@@ -104,7 +126,7 @@ def count_logs(workspace: Workspace, actor: Actor, model: Model) -> None:
             now.put(log, gain.version)
         for version_id, slices in counted.items():
             _merge_predictions(unit, version_id, slices)
-            _replace_outcomes(unit, version_id, slices)
+            _put_outcomes(unit, version_id, slices)
 
     workspace.store.bookkeep(actor, work)
 
@@ -118,11 +140,21 @@ def _gain(workspace: Workspace, progress: Progress, log: LogKind) -> _Gain:
     return _Gain(since, version, new, workspace.warehouse.files(table, version=version))
 
 
-def _count(workspace: Workspace, model: Model, predictions: _Gain, outcomes: _Gain) -> dict[int, _Counted]:
-    """Return what has to be stored, by version id."""
+def _count(
+    workspace: Workspace, model: Model, predictions: _Gain, outcomes: _Gain, *, afresh: bool
+) -> dict[int, _Counted]:
+    """Return what has to be stored, by version id.
+
+    Parameters
+    ----------
+    afresh
+        Whether every day that an outcome touches is counted anew.
+    """
     latest = latest_by_day(predictions.new) if predictions.new else {}
-    touched = _together(
-        days_with_outcomes(predictions.all, outcomes.new), days_with_outcomes(predictions.new, outcomes.all)
+    late = days_with_outcomes(predictions.old, outcomes.new)
+    early = days_with_outcomes(predictions.new, outcomes.all)
+    again = (
+        _together(late, early) if afresh else days_with_outcomes(predictions.old, outcomes.new, outcomes.old)
     )
     with workspace.store.read() as session:
         versions = {
@@ -131,15 +163,26 @@ def _count(workspace: Workspace, model: Model, predictions: _Gain, outcomes: _Ga
         }
     plans = {number: _slice_plan(workspace, model, versions[number]) for number in latest}
     counted = {}
-    for number in latest.keys() | touched.keys():
+    for number in latest.keys() | late.keys() | early.keys():
+        version = versions[number]
+        counter = _OutcomeCounter(model, version, read_grids(workspace, version))
+        days = again.get(number, set())
+        arrived = []
+        if late.get(number, set()) - days:
+            arrived += outcomes_that_arrived(predictions.old, outcomes.new, number, days, counter.columns)
+        if early.get(number, set()) - days:
+            arrived += known_outcomes(
+                predictions.new, outcomes.all, number, early[number] - days, counter.columns
+            )
+        repeated = (
+            known_outcomes(predictions.all, outcomes.all, number, days, counter.columns) if days else []
+        )
         plan = plans.get(number)
-        days = touched.get(number)
-        counted[versions[number].id] = _Counted(
+        counted[version.id] = _Counted(
             predictions=_count_predictions(workspace, predictions, number, plan) if plan else {},
             latest=latest.get(number, {}),
-            outcomes=_count_outcomes(workspace, model, predictions, outcomes, versions[number], days)
-            if days
-            else {},
+            arrived=counter.count(arrived),
+            replaced=counter.count(repeated),
         )
     return counted
 
@@ -167,29 +210,30 @@ def _count_predictions(
     return count_slices(ParquetFiles(gain.new, where={VERSION: number}), plan, workspace.settings)
 
 
-def _count_outcomes(
-    workspace: Workspace,
-    model: Model,
-    predictions: _Gain,
-    outcomes: _Gain,
-    version: ModelVersion,
-    days: set[datetime],
-) -> dict[SliceKey, Outcomes]:
-    scored = model.problem_type == ProblemType.BINARY and SCORE in read_grids(workspace, version)
-    plan = OutcomePlan(
-        time_column=PREDICTED_AT,
-        period="day",
-        problem_type=_OUTCOMES.get(ProblemType(model.problem_type), "regression"),
-        prediction_column=PREDICTION,
-        outcome_column=OUTCOME,
-        segment_columns=tuple(model.segment_columns),
-        score_column=SCORE if scored else None,
-    )
-    columns = [PREDICTION, SCORE] if scored else [PREDICTION]
-    rows = known_outcomes(
-        predictions.all, outcomes.all, version.number, days, [*columns, *model.segment_columns]
-    )
-    return build_outcome_slices(rows, plan)
+class _OutcomeCounter:
+    """Counts the outcomes of one version.
+
+    Attributes
+    ----------
+    columns
+        Those of the prediction log that it needs beside the time.
+    """
+
+    def __init__(self, model: Model, version: ModelVersion, grids: Grids) -> None:
+        scored = model.problem_type == ProblemType.BINARY and SCORE in grids
+        self._plan = OutcomePlan(
+            time_column=PREDICTED_AT,
+            period="day",
+            problem_type=_OUTCOMES.get(ProblemType(model.problem_type), "regression"),
+            prediction_column=PREDICTION,
+            outcome_column=OUTCOME,
+            segment_columns=tuple(model.segment_columns),
+            score_column=SCORE if scored else None,
+        )
+        self.columns = [PREDICTION, *([SCORE] if scored else []), *model.segment_columns]
+
+    def count(self, rows: Sequence[pa.RecordBatch]) -> dict[SliceKey, Outcomes]:
+        return build_outcome_slices(rows, self._plan)
 
 
 def _merge_predictions(unit: UnitOfWork, version_id: int, counted: _Counted) -> None:
@@ -204,10 +248,15 @@ def _merge_predictions(unit: UnitOfWork, version_id: int, counted: _Counted) -> 
         row.latest = latest
 
 
-def _replace_outcomes(unit: UnitOfWork, version_id: int, counted: _Counted) -> None:
-    stored = _stored(unit, OutcomeSlice, version_id, counted.outcomes)
-    for key, found in counted.outcomes.items():
+def _put_outcomes(unit: UnitOfWork, version_id: int, counted: _Counted) -> None:
+    stored = _stored(unit, OutcomeSlice, version_id, {**counted.arrived, **counted.replaced})
+    for key, found in counted.replaced.items():
         _put(unit, OutcomeSlice, version_id, key, stored.get(key), found.rows, encode_outcomes(found))
+    for key, found in counted.arrived.items():
+        row = stored.get(key)
+        if row is not None:
+            found = merge_outcomes([decode_outcomes(row.payload), found])
+        _put(unit, OutcomeSlice, version_id, key, row, found.rows, encode_outcomes(found))
 
 
 def _stored(

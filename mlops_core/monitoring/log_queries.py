@@ -36,23 +36,72 @@ GROUP BY ALL
     return latest
 
 
-def days_with_outcomes(predictions: Sequence[str], outcomes: Sequence[str]) -> Days:
-    """Return the days of the predictions in some files whose outcome is in some others."""
+def days_with_outcomes(
+    predictions: Sequence[str], outcomes: Sequence[str], known_before: Sequence[str] | None = None
+) -> Days:
+    """Return the days of the predictions in some files whose outcome is in some others.
+
+    Parameters
+    ----------
+    known_before
+        When given, only those count whose outcome is in these files too: it was logged again.
+    """
     touched: Days = defaultdict(set)
-    if not predictions or not outcomes:
+    if not predictions or not outcomes or known_before == []:
         return touched
+    again = f"SEMI JOIN read_parquet($before) AS b USING ({PREDICTION_ID})" if known_before else ""
     query = f"""
 SELECT DISTINCT p.{VERSION}, date_trunc('day', p.{PREDICTED_AT}) AS day
 FROM read_parquet($predictions, union_by_name = true) AS p
-SEMI JOIN read_parquet($outcomes) AS o USING ({PREDICTION_ID})
+SEMI JOIN (SELECT DISTINCT o.{PREDICTION_ID} FROM read_parquet($outcomes) AS o {again}) AS o
+    USING ({PREDICTION_ID})
 """  # noqa: S608 - the names are our own constants
+    files = {"predictions": list(predictions), "outcomes": list(outcomes)}
     with warehouse_sql() as connection:
         rows = connection.execute(
-            query, {"predictions": list(predictions), "outcomes": list(outcomes)}
+            query, files | ({"before": list(known_before)} if known_before else {})
         ).fetchall()
     for number, day in rows:
         touched[number].add(day.astimezone(UTC))
     return touched
+
+
+def outcomes_that_arrived(
+    predictions: Sequence[str],
+    outcomes: Sequence[str],
+    number: int,
+    without: Iterable[datetime],
+    columns: Sequence[str],
+) -> list[pa.RecordBatch]:
+    """Return one version's predictions whose outcome is in a few files, those of some days left out.
+
+    As `known_outcomes`, but at the cost of the few outcomes rather than of all days that they touch.
+    """
+    wanted = "".join(f", p.{quoted(column)}" for column in columns)
+    query = f"""
+SELECT p.{PREDICTED_AT}, o.{OUTCOME}{wanted}
+FROM read_parquet($predictions, union_by_name = true) AS p
+JOIN (
+    SELECT {PREDICTION_ID}, arg_max({OUTCOME}, ({KNOWN_AT}, {OUTCOME})) AS {OUTCOME}
+    FROM read_parquet($outcomes)
+    WHERE {OUTCOME} IS NOT NULL
+    GROUP BY {PREDICTION_ID}
+) AS o USING ({PREDICTION_ID})
+WHERE p.{VERSION} = $number
+    AND NOT list_contains($without::TIMESTAMPTZ[], date_trunc('day', p.{PREDICTED_AT}))
+"""  # noqa: S608 - the names are our own constants, or quoted
+    with warehouse_sql() as connection:
+        table: pa.Table = connection.execute(
+            query,
+            {
+                "predictions": list(predictions),
+                "outcomes": list(outcomes),
+                "number": number,
+                "without": sorted(without),
+            },
+        ).to_arrow_table()
+    batches: list[pa.RecordBatch] = table.to_batches()
+    return batches
 
 
 def known_outcomes(
