@@ -1,4 +1,4 @@
-"""Outcomes arrive for 1 % of a log of predictions: what does counting them cost, against counting all?
+"""Count outcomes that arrive for 1 % of a log of predictions, against counting all of it.
 
 A model of 4 columns with a year of predictions, whose outcomes were all logged but for the last hundredth.
 They arrive once for the predictions of the newest days, as a batch of outcomes does, and once spread over

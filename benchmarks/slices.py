@@ -1,4 +1,4 @@
-"""Build the weekly slices of a year: how many bare scans of the same columns does that cost?
+"""Build the weekly slices of a year, and say how many bare scans of the same columns that costs.
 
 20 columns on reference grids of about 1,000 cells, moments included. A bare scan is DuckDB reading the same
 columns of the same file: `sum` of each number, `max` of each text. Run it alone:
@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data import CATEGORICAL, COLUMNS, NUMERIC, TIME, log_file
 from measure import child_peak, compare, peak_megabytes, seconds
 
+from data import CATEGORICAL, COLUMNS, NUMERIC, TIME, log_file
 from mlops_core.slices import SlicePlan, build_slices, decode_slice, encode_slice, grids_from_table
 
 SCAN = ", ".join([*(f"sum({name})" for name in NUMERIC), *(f"max({name})" for name in CATEGORICAL)])

@@ -1,5 +1,7 @@
 """The interval and the share of outcomes beside a measurement; how a threshold was chosen."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 INDEX = "measurement_monitor_window"
-ADDED = {
+ADDED: dict[str, dict[str, type[sa.types.TypeEngine[Any]]]] = {
     "measurement": {"lower": sa.Float, "upper": sa.Float, "outcomes_share": sa.Float},
     "threshold": {"kind": sa.String, "parameters": sa.JSON},
 }
