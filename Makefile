@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup spark demo test check bench format lock clean
+.PHONY: help setup spark demo test check bench bench-peers format lock clean
 
 RUN := .venv/bin/python -m
 # Behind a company's proxy, its certificate lies in the system's store.
@@ -11,7 +11,7 @@ export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.make/python
 endif
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/installed  ## Install exactly what requirements.lock names into .venv
 
@@ -34,6 +34,9 @@ check: setup  ## Check format, lint, types, layers, dependencies and the size of
 
 bench: setup  ## Run every benchmark
 	@set -e; for file in benchmarks/*.py; do echo "── $$file"; .venv/bin/python "$$file"; done
+
+bench-peers: setup  ## Compare with Evidently, NannyML and others, each in its own environment (3 GB)
+	@.venv/bin/python benchmarks/peers/run.py $(ARGS)
 
 format: setup  ## Put the code into its format and mend what ruff can mend
 	$(RUN) ruff check --fix .
