@@ -15,9 +15,8 @@ from mlops_core.slices import (
     Slice,
     decode_grids,
     decode_outcomes,
-    decode_slice,
+    merge_encoded,
     merge_outcomes,
-    merge_slices,
 )
 from mlops_core.store import Store
 from mlops_core.workspace import Workspace
@@ -54,7 +53,7 @@ def read_slices(
                 *_inside(StoredSlice, window),
             )
         ).all()
-    return merge_slices([decode_slice(payload, columns) for payload in payloads])
+    return merge_encoded(payloads, columns)
 
 
 def read_outcomes(

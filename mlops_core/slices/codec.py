@@ -26,19 +26,22 @@ from mlops_core.slices.outcome_counts import (
 )
 
 __all__ = [
+    "COLUMN_SCALARS",
+    "OUTER_SUMS",
     "decode_grids",
     "decode_outcomes",
     "decode_slice",
     "encode_grids",
     "encode_outcomes",
     "encode_slice",
+    "reading",
 ]
 
 _FORMAT: Final = 2
-_OUTER_SUMS: Final = ("total_below", "total_above")  # since format 2
-_COLUMN_SCALARS: Final = {
+OUTER_SUMS: Final = ("total_below", "total_above")  # since format 2
+COLUMN_SCALARS: Final = {
     **dict.fromkeys(("rows", "nulls", "nans", "negative_infinite", "positive_infinite"), pa.int64()),
-    **dict.fromkeys(("total", "total_squares", "minimum", "maximum", *_OUTER_SUMS), pa.float64()),
+    **dict.fromkeys(("total", "total_squares", "minimum", "maximum", *OUTER_SUMS), pa.float64()),
     "unseen_other": pa.int64(),
 }
 _REGRESSION_SCALARS: Final = tuple(entry.name for entry in fields(RegressionOutcomes))
@@ -66,7 +69,7 @@ def encode_slice(part: Slice, *, all_unseen: bool = False) -> bytes:
         "numeric": pa.array([isinstance(counts, NumericCounts) for counts in columns], pa.bool_()),
         **{
             field: pa.array([getattr(counts, field, None) for counts in columns], kind)
-            for field, kind in _COLUMN_SCALARS.items()
+            for field, kind in COLUMN_SCALARS.items()
         },
         "n_cells": pa.array([len(array) for array in cells], pa.int64()),
         "cell_steps": _lists([_steps(places) for places in filled]),
@@ -92,18 +95,18 @@ def decode_slice(payload: bytes, columns: Collection[str] | None = None) -> Slic
     InvalidInput
         If the payload is no slice, is damaged, or was written by a newer release.
     """
-    with _reading("slice", payload) as (batch, metadata):
+    with reading("slice", payload) as (batch, metadata):
         names = batch.column("name").to_pylist()
         if columns is not None:
             wanted = [place for place, name in enumerate(names) if name in columns]
             batch = batch.take(pa.array(wanted, pa.int64()))
             names = [names[place] for place in wanted]
         written = batch.schema.names
-        scalars = {field: batch.column(field).to_pylist() for field in _COLUMN_SCALARS if field in written}
+        scalars = {field: batch.column(field).to_pylist() for field in COLUMN_SCALARS if field in written}
         numeric, n_cells = batch.column("numeric").to_pylist(), batch.column("n_cells").to_pylist()
         steps, counts = _arrays(batch.column("cell_steps")), _arrays(batch.column("cell_counts"))
         unseen, unseen_counts = batch.column("unseen").to_pylist(), _arrays(batch.column("unseen_counts"))
-        unknown = dict.fromkeys(_OUTER_SUMS, math.nan)
+        unknown = dict.fromkeys(OUTER_SUMS, math.nan)
         found: dict[str, Counts] = {}
         for place, name in enumerate(names):
             cells = np.zeros(n_cells[place], dtype=np.int64)
@@ -147,7 +150,7 @@ def decode_outcomes(payload: bytes) -> Outcomes:
     InvalidInput
         If the payload holds no outcomes, is damaged, or was written by a newer release.
     """
-    with _reading("outcomes", payload) as (batch, metadata):
+    with reading("outcomes", payload) as (batch, metadata):
         written = batch.schema.names
         if metadata["problem_type"] == "multiclass":
             classes = tuple(batch.column("classes")[0].as_py())
@@ -185,7 +188,7 @@ def decode_grids(payload: bytes) -> dict[str, Grid]:
     InvalidInput
         If the payload holds no grids, is damaged, or was written by a newer release.
     """
-    with _reading("grids", payload) as (batch, _):
+    with reading("grids", payload) as (batch, _):
         grids: dict[str, Grid] = {}
         names, all_edges, all_categories = (batch.column(name) for name in ("name", "edges", "categories"))
         for name, edges, categories in zip(names, all_edges, all_categories, strict=True):
@@ -207,7 +210,7 @@ def _to_bytes(content: str, columns: dict[str, pa.Array], extra: dict[str, str])
 
 
 @contextmanager
-def _reading(content: str, payload: bytes) -> Iterator[tuple[pa.RecordBatch, dict[str, str]]]:
+def reading(content: str, payload: bytes) -> Iterator[tuple[pa.RecordBatch, dict[str, str]]]:
     """Hand out the batch and its metadata; whatever goes wrong with them is an InvalidInput."""
     try:
         with pa.ipc.open_stream(payload, options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
