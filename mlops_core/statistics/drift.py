@@ -18,6 +18,7 @@ from mlops_core.slices.counts import CategoricalCounts, Counts, NumericCounts
 from mlops_core.slices.grid import Grid, NumericGrid
 from mlops_core.statistics import distances
 from mlops_core.statistics.binning import rows_in_bins, value_counts
+from mlops_core.statistics.latest import remember_latest
 from mlops_core.statistics.registry import drift_statistic, kind_of
 
 __all__ = [
@@ -51,7 +52,7 @@ def population_stability_index(reference: Counts, current: Counts, grid: Grid) -
     that is empty in both does not count. Customary thresholds: 0.1 a shift, 0.25 a large one. Two samples
     of n and m rows from one distribution give about ``(bins - 1) * (1/n + 1/m)``.
     """
-    first, second = rows_in_bins(reference, current, grid)
+    first, second = _rows_in_bins(reference, current, grid)
     if not reference.rows or not current.rows:
         return math.nan
     filled = (first > 0) | (second > 0)
@@ -69,7 +70,7 @@ def population_stability_index(reference: Counts, current: Counts, grid: Grid) -
 )
 def jensen_shannon(reference: Counts, current: Counts, grid: Grid) -> float:
     """Jensen-Shannon distance: the square root of the divergence to base 2, over the bins of psi."""
-    first, second = rows_in_bins(reference, current, grid)
+    first, second = _rows_in_bins(reference, current, grid)
     if not reference.rows or not current.rows:
         return math.nan
     p, q = first / reference.rows, second / current.rows
@@ -90,7 +91,7 @@ def jensen_shannon(reference: Counts, current: Counts, grid: Grid) -> float:
 )
 def hellinger(reference: Counts, current: Counts, grid: Grid) -> float:
     """Hellinger distance: sqrt(sum of (sqrt(p) - sqrt(q))^2 / 2) over the bins of psi, p and q the shares."""
-    first, second = rows_in_bins(reference, current, grid)
+    first, second = _rows_in_bins(reference, current, grid)
     if not reference.rows or not current.rows:
         return math.nan
     change = np.sqrt(first / reference.rows) - np.sqrt(second / current.rows)
@@ -113,7 +114,7 @@ def kolmogorov_smirnov(reference: Counts, current: Counts, grid: Grid) -> float:
     the window that holds less there, about 0.002 on a grid of 1,000 cells.
     """
     found = _gap(reference, current, grid)
-    return found.value if found else math.nan
+    return abs(found.value) if found else math.nan  # 0.0, never -0.0
 
 
 def kolmogorov_smirnov_error_bound(reference: Counts, current: Counts, grid: Grid) -> float:
@@ -272,6 +273,14 @@ def chi_squared_p_value(reference: Counts, current: Counts, grid: Grid) -> float
     return float(special.chdtrc(freedom, statistic))
 
 
+@remember_latest
+def _rows_in_bins(
+    reference: Counts, current: Counts, grid: Grid
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return rows_in_bins(reference, current, grid)
+
+
+@remember_latest
 def _gap(reference: Counts, current: Counts, grid: Grid) -> distances.Distance | None:
     first, second = _numbers_of_both(reference, current, grid)
     if not _values(first) or not _values(second):
@@ -279,6 +288,7 @@ def _gap(reference: Counts, current: Counts, grid: Grid) -> distances.Distance |
     return distances.largest_gap(first, second, _edges(grid))
 
 
+@remember_latest
 def _transport(reference: Counts, current: Counts, grid: Grid) -> distances.Distance | None:
     first, second = _numbers_of_both(reference, current, grid)
     if not first.finite or not second.finite:
@@ -310,6 +320,7 @@ def _values_of_both(
     return value_counts(reference, current)
 
 
+@remember_latest
 def _chi_squared(reference: Counts, current: Counts, grid: Grid) -> tuple[float, int]:
     """Return the statistic and its degrees of freedom."""
     table = np.stack(_values_of_both(reference, current, grid))
