@@ -13,7 +13,7 @@ from mlops_core.analysis.source import Source, is_text
 from mlops_core.domain.errors import InvalidInput, SchemaMismatch
 from mlops_core.slices.arrow_columns import Period, check_period
 
-__all__ = ["CHUNK", "MOST_CHUNKS", "Bound", "Chunking", "whole"]
+__all__ = ["CHUNK", "MOST_CHUNKS", "Bound", "Chunking", "check_range", "untimely", "whole"]
 
 CHUNK: Final = "\x00chunk"
 """The name of the column that holds the number of the chunk, as days since 1970."""
@@ -79,7 +79,7 @@ class Chunking:
             return
         where = source.owner(self.timestamp)
         if is_text(kind):
-            raise SchemaMismatch(f"{where}: {_untimely(source, self.timestamp)}")
+            raise SchemaMismatch(f"{where}: {untimely(source, self.timestamp)}")
         if source.rows:
             raise SchemaMismatch(
                 f"{where}: column {self.timestamp!r} holds {kind}, not times: convert it to a timestamp"
@@ -137,6 +137,11 @@ def _check_times(array: pa.Array, name: str, source: Source, offset: int) -> Non
             f"{source.place(offset + row)}: column {name!r} holds no time: "
             "every row needs one to fall into a chunk"
         )
+    check_range(array, name, source, offset)
+
+
+def check_range(array: pa.Array, name: str, source: Source, offset: int) -> None:
+    """Raise InvalidInput if a time lies outside the years 1 to 9999, as those in a wrong unit do."""
     if len(array) == 0 or not pa.types.is_timestamp(array.type) or array.type.unit == "ns":
         return
     plain = array.cast(pa.timestamp(array.type.unit))
@@ -150,7 +155,7 @@ def _check_times(array: pa.Array, name: str, source: Source, offset: int) -> Non
         )
 
 
-def _untimely(source: Source, name: str) -> str:
+def untimely(source: Source, name: str) -> str:
     """Say why a column of text is no column of times, and in which row."""
     offset = 0
     zoned: int | None = None

@@ -198,6 +198,12 @@ def _header(file: str) -> list[str]:
     if "\n" in text[:4]:
         text = text.split("\n")[0]
     names = next(csv.reader(io.StringIO(text), delimiter=_delimiter(file)), [])
+    other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None)
+    if other is not None:
+        raise InvalidInput(
+            f"{file} parts its columns by {other!r}, not by {_delimiter(file)!r}: "
+            + ("name it .tsv" if other == "\t" else "write it with commas, and with points in numbers")
+        )
     if not any(names):
         raise InvalidInput(f"{file} is empty: it has not even a header")
     check_names(names, file)

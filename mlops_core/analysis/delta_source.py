@@ -34,7 +34,8 @@ def source_of_delta_table(path: Path) -> Source:
         files = sorted(table.file_uris())
         schema = table.schema()
     except (DeltaError, OSError) as error:
-        raise InvalidInput(f"{path} cannot be read as a Delta table: {error}") from error
+        first = str(error).strip().partition("\n")[0]
+        raise InvalidInput(f"{path} cannot be read as a Delta table: {first}") from error
     if partitions:
         raise InvalidInput(
             f"{path} is partitioned by {', '.join(partitions)}, and its files lack those columns: "

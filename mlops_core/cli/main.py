@@ -110,11 +110,14 @@ def watch(
     positive: Annotated[str | None, typer.Option("--positive", help="The label that counts as 1.")] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Make a file of predictions a monitored model; run again with a newer file to go on."""
+    """Make a file of predictions a monitored model; run again with a newer file to go on.
+
+    Exits with 2 on bad input.
+    """
     from mlops_core.cli.watch import model_name_of, show_watched, watch_plan, watch_with_progress
 
     settings = _settings(workspace)
-    with _errors_explained():
+    with _errors_explained(status=2):
         plan = watch_plan(
             model=model or model_name_of(file),
             timestamp=timestamp,
@@ -171,13 +174,13 @@ def _check_port(host: str, port: int) -> None:
 
 
 @contextmanager
-def _errors_explained() -> Iterator[None]:
-    """Show an error of ours as a message, not as a traceback; Ctrl-C ends quietly."""
+def _errors_explained(status: int = 1) -> Iterator[None]:
+    """Show an error of ours as a message, not as a traceback, and exit with a status; Ctrl-C ends quietly."""
     try:
         yield
     except BigboardError as error:
         fail(str(error))
-        raise typer.Exit(1) from error
+        raise typer.Exit(status) from error
     except KeyboardInterrupt:
         print(file=sys.stderr)
         fail("interrupted: nothing was lost; run the same command again to go on")

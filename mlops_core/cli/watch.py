@@ -1,6 +1,7 @@
 """`bigboard watch`: from a file of predictions to a monitored model."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,8 +70,13 @@ def watch_with_progress(settings: Settings, file: str, plan: "WatchPlan") -> "Wa
     columns = (BarColumn(bar_width=30), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
     try:
         actor = actor_named(workspace, settings.actor)
+        errors = Console(stderr=True)
         with Progress(
-            *columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True
+            *columns,
+            TextColumn("{task.description}"),
+            console=errors,
+            transient=True,
+            disable=not errors.is_terminal,
         ) as bar:
             task = bar.add_task("reading", total=1.0)
             return watch_file(
@@ -133,5 +139,16 @@ def _moment(text: str) -> datetime:
 
 
 def model_name_of(file: str) -> str:
-    """Return a model name made of a file's name: `Churn scores.parquet` gives `churn-scores`."""
-    return re.sub(r"[^a-z0-9]+", "-", Path(file).stem.lower()).strip("-")
+    """Return a model name made of a file's name: `Größe (EU).parquet` gives `grosse-eu`.
+
+    Raises
+    ------
+    InvalidInput
+        If nothing of the name can be used.
+    """
+    plain = unicodedata.normalize("NFKD", Path(file).stem.casefold())
+    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    name = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
+    if not name:
+        raise InvalidInput(f"no model name can be made of {file!r}: give one with --model")
+    return name

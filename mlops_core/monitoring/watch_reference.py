@@ -1,13 +1,14 @@
 """What a watched file tells before it is watched: its reference, its problem, its metrics, its rhythm."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mlops_core.analysis.label_columns import read_columns
 from mlops_core.analysis.sources import Source
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.domain.states import ProblemType
@@ -100,7 +101,8 @@ def reference_metrics(
     primary = _primary(reference, columns, problem)
     if not outcomes.num_rows:
         return primary, {}
-    joined = reference.join(outcomes, PREDICTION_ID, join_type="inner").combine_chunks()
+    needed = [PREDICTION_ID, PREDICTED_AT, PREDICTION, *([SCORE] if columns.score else [])]
+    joined = reference.select(needed).join(outcomes, PREDICTION_ID, join_type="inner").combine_chunks()
     plan = OutcomePlan(
         time_column=PREDICTED_AT,
         period="day",
@@ -130,21 +132,15 @@ def _primary(reference: pa.Table, columns: FileColumns, problem: ProblemType) ->
 
 
 def guess_problem(source: Source, columns: FileColumns) -> ProblemType:
-    """Return what the columns look like; a number with more than two values is a regression."""
-    name = columns.target or columns.prediction
-    values: set[Any] = set()
-    kind = source.schema.field(name).type
-    for batch in source.batches([name]):
-        values.update(batch.column(0).unique().to_pylist())
-        if len(values) > _MANY:
-            break
-    values -= {None}
-    if columns.score or len(values) == 2:
-        if columns.target is None or len(values) <= 2:
-            return ProblemType.BINARY
-        return ProblemType.MULTICLASS
-    number = pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_integer(kind)
-    return ProblemType.REGRESSION if number and len(values) > 2 else ProblemType.MULTICLASS
+    """Return what the columns look like: two values are binary, few words or whole numbers are classes."""
+    names = [columns.target or columns.prediction, columns.prediction]
+    looks = read_columns(source, list(dict.fromkeys(names)))
+    first = looks[names[0]]
+    if columns.score or len(first.labels) == 2:
+        several = columns.target is not None and len(first.labels) > 2
+        return ProblemType.MULTICLASS if several else ProblemType.BINARY
+    few = len(first.labels) <= _MANY and all(look.integral for look in looks.values())
+    return ProblemType.REGRESSION if first.numeric and not few else ProblemType.MULTICLASS
 
 
 def first_quarter(times: NDArray[np.datetime64], source: Source) -> datetime:

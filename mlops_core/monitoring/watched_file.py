@@ -10,10 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mlops_core.analysis.chunks import check_range, untimely
+from mlops_core.analysis.source import is_text
 from mlops_core.analysis.sources import Source
 from mlops_core.domain.errors import InvalidInput, SchemaMismatch
 from mlops_core.domain.states import ProblemType
 from mlops_core.monitoring.logs import KNOWN_AT, OUTCOME, PREDICTION_ID
+from mlops_core.monitoring.watch_checks import check_repeats, check_shares, check_times
 from mlops_core.registry.columns import LATENCY, PREDICTED_AT, PREDICTION, SCORE
 from mlops_core.slices.arrow_columns import is_categorical, is_numeric
 from mlops_core.slices.grid import MOST_CATEGORIES
@@ -120,6 +123,10 @@ def check_roles(source: Source, columns: FileColumns) -> None:
     if clash:
         raise InvalidInput(f"column {clash[0]!r} is no segment: it is the prediction's own")
     kind = source.schema.field(columns.timestamp).type
+    if pa.types.is_null(kind) and not source.rows:
+        raise InvalidInput(f"{source.name} has no rows: there is nothing to watch")
+    if is_text(kind):
+        raise SchemaMismatch(f"{source.owner(columns.timestamp)}: {untimely(source, columns.timestamp)}")
     if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         raise SchemaMismatch(
             f"column {columns.timestamp!r} of {source.name} holds {kind}, not times: "
@@ -135,10 +142,14 @@ def feature_columns(source: Source, columns: FileColumns) -> tuple[list[str], di
         if field.name in columns.roles:
             continue
         if field.name in _OURS and field.name != LATENCY:
-            raise InvalidInput(
-                f"column {field.name!r} of {source.name} has a name that Bigboard's logs use: rename it"
-            )
-        if not (is_numeric(field.type) or is_categorical(field.type)):
+            if field.name in columns.segments:
+                raise InvalidInput(
+                    f"column {field.name!r} of {source.name} has a name that Bigboard's logs use: rename it"
+                )
+            skipped[field.name] = "its name is one that Bigboard's logs use: rename it to watch it"
+        elif pa.types.is_null(field.type):
+            skipped[field.name] = "it holds no value"
+        elif not (is_numeric(field.type) or is_categorical(field.type)):
             skipped[field.name] = f"it holds {field.type}, neither numbers nor categories"
         else:
             features.append(field.name)
@@ -197,13 +208,18 @@ def log_rows(
     for batch in source.batches(wanted):
         table = pa.Table.from_batches([batch])
         times = _times(batch.column(0), columns.timestamp, source, offset)
+        check_times(times, columns.timestamp, source, offset, known_at)
         data: dict[str, pa.Array | pa.ChunkedArray] = {
             PREDICTION_ID: _ids(table, times, source, columns, offset, seen),
             PREDICTED_AT: times,
             PREDICTION: _predictions(table, source, columns, problem, positive, offset),
         }
+        if columns.id is not None:
+            check_repeats(table, columns.id, source, offset)
         if columns.score:
             data[SCORE] = _numbers(table[columns.score], columns.score, source)
+            if problem in (ProblemType.BINARY, ProblemType.MULTICLASS):
+                check_shares(data[SCORE], columns.score, source, offset)
         data |= {name: _plain(table[name]) for name in features}
         predictions = pa.table(data)
         yield LogRows(
@@ -246,7 +262,9 @@ def _predictions(
 ) -> pa.Array | pa.ChunkedArray:
     values = table[columns.prediction]
     if problem == ProblemType.BINARY and columns.score is None and pa.types.is_floating(values.type):
-        return _numbers(values, columns.prediction, source)
+        shares = _numbers(values, columns.prediction, source)
+        check_shares(shares, columns.prediction, source, offset)
+        return shares
     return _labels_or_numbers(values, columns.prediction, source, problem, positive, offset)
 
 
@@ -310,14 +328,13 @@ def _times(values: pa.Array, name: str, source: Source, offset: int) -> pa.Array
         raise InvalidInput(
             f"{source.place(offset + row)}: column {name!r} is empty: every prediction needs its time"
         )
-    if pa.types.is_date(values.type):
-        values = values.cast(pa.timestamp("us"))
+    check_range(values, name, source, offset)
+    zone = values.type.tz if pa.types.is_timestamp(values.type) else None
     try:
-        if values.type.tz is None:
-            values = values.cast(pa.timestamp("us"), safe=False).view(pa.int64()).view(_UTC)
-        return values.cast(_UTC, safe=False)
+        times = values.cast(pa.timestamp("us", zone), safe=False)
     except pa.ArrowException as error:
         raise InvalidInput(f"{source.name}: column {name!r} holds a time out of range ({error})") from error
+    return times.view(pa.int64()).view(_UTC)
 
 
 def _ids(

@@ -1,6 +1,6 @@
 """From a file of predictions to a monitored model: register it, log what is new, count, measure, judge."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -122,6 +122,8 @@ def watch_file(
             select(ReferenceProfile).where(ReferenceProfile.model_version_id == version.id)
         ).one()
     source.check_columns([*version.columns])
+    if not is_new:
+        _check_rows(source, plan, version.columns, problem, workspace)
     after = datetime.fromisoformat(kept["log_from"]) if kept["log_from"] else None
     log = log_table(model, LogKind.OUTCOMES)
     logged_before = workspace.warehouse.files(log) if workspace.warehouse.exists(log) else []
@@ -171,6 +173,7 @@ def _register(
     origin = plan.reference or source
     check_roles(origin, plan.columns)
     origin.check_columns(features)
+    _check_rows(source, plan, features, problem, workspace)
     reference, outcomes = read_reference_rows(
         origin, plan, features, problem, log_from, workspace.clock.now()
     )
@@ -199,6 +202,14 @@ def _register(
     }
     put_setting(workspace, actor, _setting(model.name), kept, f"{model.name} is watched from a file")
     return kept, skipped
+
+
+def _check_rows(
+    source: Source, plan: WatchPlan, features: Sequence[str], problem: ProblemType, workspace: Workspace
+) -> None:
+    """Read the whole file before anything is stored, so that a bad row late in it leaves nothing."""
+    for _ in log_rows(source, plan.columns, features, problem, plan.positive, workspace.clock.now()):
+        pass
 
 
 def _check_free(session: Session, name: str) -> None:

@@ -226,9 +226,19 @@ def test_a_reference_of_its_own_leaves_every_row_to_production(workspace):
         (lambda f: f.assign(scored_at=1.5), COLUMNS, SchemaMismatch, "holds double, not times"),
         (lambda f: f.iloc[:0], COLUMNS, InvalidInput, "no rows"),
         (lambda f: f[f.scored_at >= UNTIL], COLUMNS, InvalidInput, "no rows before 21 Jan 2025"),
-        (lambda f: f.assign(proba=f.proba + 0.7), COLUMNS, InvalidInput, "outside|between 0 and 1"),
+        (
+            lambda f: f.assign(proba=f.proba + 0.7),
+            COLUMNS,
+            InvalidInput,
+            r"row \d+: column 'proba' holds 1\.\d+, outside \[0, 1\]",
+        ),
         (lambda f: f.assign(key=None), COLUMNS, InvalidInput, "every prediction needs its id"),
-        (lambda f: f.rename(columns={"age": "outcome"}), COLUMNS, InvalidInput, "rename it"),
+        (
+            lambda f: f.rename(columns={"country": "outcome"}),
+            FileColumns("scored_at", "label", "proba", "churned", "key", ("outcome",)),
+            InvalidInput,
+            "rename it",
+        ),
         (lambda f: f, FileColumns("scored_at", "label", "label"), InvalidInput, "two things at once"),
     ],
 )
@@ -247,6 +257,40 @@ def test_a_time_that_is_missing_is_named_by_its_row(workspace):
     frame.loc[41, "scored_at"] = pd.NaT
     with pytest.raises(InvalidInput, match=r"row 42: column 'scored_at' is empty"):
         watch(workspace, frame)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("proba", 1.3, r"row 491: column 'proba' holds 1.3, outside \[0, 1\]"),
+        ("key", "c480", r"row 491: column 'key' holds 'c480', the id of row 481, which is another one"),
+        (
+            "scored_at",
+            datetime(2036, 1, 1, tzinfo=UTC),
+            r"row 491: .* 2036-01-01 00:00, which is in the future",
+        ),
+    ],
+)
+def test_a_bad_row_behind_the_reference_is_named_as_in_the_file_and_nothing_is_stored(
+    workspace, column, value, message
+):
+    frame = scored(500)
+    frame.loc[490, column] = value
+    with pytest.raises(InvalidInput, match=message):
+        watch(workspace, frame)
+    with workspace.store.read() as session:
+        assert session.exec(select(Model)).all() == []
+
+
+def test_whole_numbers_of_few_values_are_classes_also_where_some_are_not_known(workspace):
+    frame = scored()
+    frame["kind"] = np.digitize(frame.proba, [0.3, 0.6])
+    frame["truth"] = np.where(np.arange(len(frame)) % 5 == 0, np.nan, np.digitize(frame.age, [40, 55]))
+    columns = FileColumns("scored_at", "kind", target="truth", id="key")
+    watched = watch(workspace, frame, WatchPlan("kinds", columns, reference_until=UNTIL))
+    known = frame[(frame.scored_at < UNTIL) & frame.truth.notna()]
+    assert watched.problem == ProblemType.MULTICLASS
+    assert metrics(workspace)["f1_macro"] == pytest.approx(f1_score(known.truth, known.kind, average="macro"))
 
 
 def test_other_columns_than_the_first_time_are_refused(workspace):
