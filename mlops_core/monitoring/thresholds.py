@@ -17,7 +17,7 @@ from mlops_core.monitoring.levels import Limit
 from mlops_core.monitoring.reading import read_reference
 from mlops_core.monitoring.windows import window_at
 from mlops_core.registry.columns import PREDICTION
-from mlops_core.slices import decode_slice, merge_slices
+from mlops_core.slices import merge_encoded
 from mlops_core.statistics import DRIFT_STATISTICS, PERFORMANCE_STATISTICS, QUALITY_STATISTICS
 from mlops_core.statistics.rules import RULES_OF_THUMB
 from mlops_core.store import UnitOfWork
@@ -219,7 +219,7 @@ def reference_history(
     values = []
     for window, found in groupby(rows, key=lambda row: window_at(row[0], days)):
         if window.start >= first and window.end <= last:
-            chunk = merge_slices([decode_slice(payload, [column]) for _, payload in found])
+            chunk = merge_encoded([payload for _, payload in found], [column])
             values.append(chosen.compute(whole.columns[column], chunk.columns[column], grids[column]))
     return values
 
