@@ -46,18 +46,32 @@ SILENT = {  # none of them is to report to its maker, least of all while the clo
 
 
 class Skipped(Exception):
-    """There is no figure, and the message says why."""
+    """There is no figure, and the message says why; `seconds` is how long it ran until it was stopped."""
+
+    seconds = 0.0
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What a process printed: the median of its seconds, the peak of its memory in MB."""
+    """What a process printed: medians of its seconds, by the clock and of processors, and its peak in MB."""
 
     seconds: float
+    processor: float
     peak: float
 
     def __str__(self) -> str:
-        return f"{self.seconds:.{2 if self.seconds < 10 else 1}f} s, {self.peak:.0f} MB"
+        digits = 2 if self.seconds < 10 else 1
+        return (
+            f"{self.seconds:.{digits}f} s ({self.processor:.{digits}f} s of processors), {self.peak:.0f} MB"
+        )
+
+    def times(self, ours: "Figure") -> str:
+        """Return how many times what we take this is, by the clock and of processors."""
+        clock, processor = (
+            f"{ratio:.{1 if ratio < 10 else 0}f} x"
+            for ratio in (self.seconds / ours.seconds, self.processor / ours.processor)
+        )
+        return f"{clock} ({processor} of processors)"
 
 
 def environment(name: str) -> Path:
@@ -69,8 +83,8 @@ def environment(name: str) -> Path:
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     print(f"installing {name} into {root}", file=sys.stderr)
     for command in (
-        ["venv", "--quiet", "--clear", "--python", sys.executable, root],
-        ["pip", "sync", "--quiet", "--python", python, pins],
+        ["venv", "--quiet", "--clear", "--python", sys.executable, str(root)],
+        ["pip", "sync", "--quiet", "--python", str(python), str(pins)],
     ):
         done = subprocess.run([uv, *command], capture_output=True, text=True)  # noqa: S603 - our own words
         if done.returncode:
@@ -86,23 +100,31 @@ def run(python: Path | str, script: str, *arguments: str, limit: float, memory: 
         quiet = {**os.environ, **SILENT}
         child = subprocess.Popen(command, stdout=out, stderr=errors, env=quiet)  # noqa: S603 - our own words
         started, why = time.monotonic(), ""
-        while child.poll() is None and not why:
-            time.sleep(0.1)
-            if time.monotonic() - started > limit:
-                why = f"over {limit:.0f} s"
-            elif (held := _megabytes(child.pid)) > memory:
-                why = f"stopped after {time.monotonic() - started:.0f} s at {held:.0f} MB"
+        try:
+            while child.poll() is None and not why:
+                time.sleep(0.1)
+                spent = time.monotonic() - started
+                if spent > limit:
+                    why = f"over {limit:.0f} s"
+                elif (held := _megabytes(child.pid)) > memory:
+                    why = f"stopped after {spent:.0f} s at {held:.0f} MB"
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
         if why:
-            child.kill()
-            child.wait()
-            raise Skipped(why)
+            stopped = Skipped(why)
+            stopped.seconds = spent
+            raise stopped
         for stream in (out, errors):
             stream.seek(0)
         printed, complaints = out.read().splitlines(), errors.read()
     if child.returncode or not printed:
         raise Skipped(f"failed with status {child.returncode}: {_last_line(complaints)}")
     found = json.loads(printed[-1])
-    return Figure(statistics.median(found["seconds"]), found["peak_mb"])
+    return Figure(
+        statistics.median(found["seconds"]), statistics.median(found["processor_seconds"]), found["peak_mb"]
+    )
 
 
 def against(name: str, path: Path, options: argparse.Namespace) -> str:
@@ -122,14 +144,23 @@ def against(name: str, path: Path, options: argparse.Namespace) -> str:
         python = environment(name)
         before = ours(JOBS[name])
         theirs = run(python, f"run_{name}.py", str(path), **limits)
-        after = ours(JOBS[name])
     except Skipped as reason:
-        return f"{title}: {reason}"
-    mine = Figure(statistics.mean((before.seconds, after.seconds)), max(before.peak, after.peak))
-    line = f"{title}: {theirs}; Bigboard {mine}: {theirs.seconds / mine.seconds:.0f} x"
+        line = f"{title}: {reason}"
+        return (
+            f"{line}; Bigboard {before}: about {reason.seconds / before.seconds:.0f} x"
+            if reason.seconds
+            else line
+        )
+    after = ours(JOBS[name])
+    mine = Figure(
+        statistics.mean((before.seconds, after.seconds)),
+        statistics.mean((before.processor, after.processor)),
+        max(before.peak, after.peak),
+    )
+    line = f"{title}: {theirs}; Bigboard {mine}: {theirs.times(mine)}"
     if name == "nannyml":
         more = ours("thresholds")
-        line += f" (the reference's weeks too: {more}: {theirs.seconds / more.seconds:.0f} x)"
+        line += f"; with the reference's weeks {more}: {theirs.times(more)}"
     return line
 
 
