@@ -265,6 +265,7 @@ class _Loaded:
             value=value,
             rows=row.rows,
             window_start=row.window_start,
+            window_end=row.window_end,
             limit=_nearest_limit(value, level, limits),
             lower=row.lower,
             upper=row.upper,

@@ -1,7 +1,7 @@
 """What a measurement means, in words a director can repeat."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mlops_core.domain.states import Level, MonitorKind
 
@@ -48,6 +48,8 @@ class Finding:
     ----------
     column
         The drifted column; empty for the other kinds.
+    window_start, window_end
+        What was measured, the end not included: a day or a week.
     limit
         The threshold that was reached, or the nearest one; None when there is none.
     lower, upper
@@ -63,6 +65,7 @@ class Finding:
     value: float | None
     rows: int
     window_start: datetime
+    window_end: datetime
     limit: float | None
     lower: float | None = None
     upper: float | None = None
@@ -80,22 +83,26 @@ class Finding:
     @property
     def sentence(self) -> str:
         """Return one sentence that says what was measured, against what, and since when."""
+        when = self._when
         if self.value is None:
-            return f"{self.kind.capitalize()} could not be measured in the week of {_day(self.window_start)}."
-        since = f"in the week of {_day(self.window_start)} (n = {self.rows:,})"
-        limit = f"{self.limit:g}" if self.limit is not None else "none"
+            return f"{self.kind.capitalize()} could not be measured {when}."
+        since = f"{when} (n = {self.rows:,})"
+        limit = _figure(self.limit) if self.limit is not None else "none"
         match self.kind:
             case MonitorKind.DRIFT:
+                moved = "moved away from" if self.level.is_outside else "stays close to"
                 return (
-                    f"{self.column} moved away from its reference {since}: "
+                    f"{self.column} {moved} its reference {since}: "
                     f"{statistic_name(self.statistic)} {self.value:.3f}, limit {limit}."
                 )
             case MonitorKind.LATENCY:
                 return f"95 % of responses took up to {self.value:.1f} ms {since}, limit {limit} ms."
             case MonitorKind.USAGE:
-                return f"{self.rows:,} predictions {since}: {self.value:.0%} of the 8 windows before."
+                spans = "days" if self._is_a_day else "weeks"
+                share = f"{100 * self.value:.0f} % of the mean of the 8 {spans} before"
+                return f"{self.rows:,} predictions {when}: {share}."
             case MonitorKind.FRESHNESS:
-                return f"The last prediction is {self.value:.0f} hours old, limit {limit} hours."
+                return f"The last prediction is {self.value:,.0f} hours old, limit {limit} hours."
             case MonitorKind.PERFORMANCE:
                 figure = with_interval(self.value, self.lower, self.upper)
                 arrived = outcomes_in(self.outcomes_share)
@@ -103,6 +110,14 @@ class Finding:
                     f"Measured {statistic_name(self.statistic)} {figure} {since}"
                     f"{f', {arrived}' if arrived else ''}, limit {limit}."
                 )
+
+    @property
+    def _is_a_day(self) -> bool:
+        return self.window_end - self.window_start <= timedelta(days=1)
+
+    @property
+    def _when(self) -> str:
+        return f"{'on' if self._is_a_day else 'in the week of'} {_day(self.window_start)}"
 
 
 def statistic_name(statistic: str) -> str:
@@ -126,6 +141,11 @@ def outcomes_in(share: float | None) -> str:
     if 0 < share < 1:
         percent = min(max(percent, 1), 99)
     return f"{percent} % of outcomes in"
+
+
+def _figure(limit: float) -> str:
+    """Return a limit with 3 digits that count, those before the point in full: 0.695, 0.1, 1,500."""
+    return f"{limit:,.0f}" if abs(limit) >= 1_000 else f"{limit:.3g}"
 
 
 def _day(moment: datetime) -> str:
