@@ -5,6 +5,7 @@ import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from mlops_core.cli.output import console, fail
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 _MOST_SHOWN = 50
+_WIDE = 10_000
 _SHOWN = {
     "binary": ("roc_auc", "average_precision", "f1", "accuracy", "log_loss", "brier"),
     "multiclass": ("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted"),
@@ -81,7 +83,7 @@ def _show(found: "Evaluation") -> None:
     for chunk in found.chunks[:_MOST_SHOWN]:
         label = "all rows" if chunk.start is None else f"{chunk.start:%Y-%m-%d}"
         _add(table, label, chunk.measured, names)
-    console.print(table, highlight=False)
+    _print(table)
     if len(found.chunks) > _MOST_SHOWN:
         console.print(f"{len(found.chunks) - _MOST_SHOWN} more chunks: ask for --json.", highlight=False)
     for chunk in found.chunks[:_MOST_SHOWN]:
@@ -90,7 +92,7 @@ def _show(found: "Evaluation") -> None:
             segments = _table(heading, names)
             for value, measured in list(values.items())[:_MOST_SHOWN]:
                 _add(segments, value, measured, names)
-            console.print(segments, highlight=False)
+            _print(segments)
 
 
 def _table(first: str, names: tuple[str, ...]) -> Table:
@@ -99,8 +101,13 @@ def _table(first: str, names: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column(Text(first))
     for heading in ("Rows", "Known", *names):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
+
+
+def _print(table: Table) -> None:
+    """Print every figure in full: a line that is too long is broken by the terminal, not cut."""
+    Console(width=_WIDE).print(table, highlight=False)
 
 
 def _add(table: Table, label: str, found: "Measured", names: tuple[str, ...]) -> None:

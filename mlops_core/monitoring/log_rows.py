@@ -1,17 +1,30 @@
 """Check the rows of a log before they are stored; a message names the row, counted from 1, and the column."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlops_core.clock import SystemClock
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.slices.arrow_columns import is_categorical, is_numeric
 
-__all__ = ["as_labels", "check_columns", "check_kind", "check_values", "fitted", "without_repeats"]
+__all__ = [
+    "as_labels",
+    "check_columns",
+    "check_kind",
+    "check_moments",
+    "check_values",
+    "fitted",
+    "untimely_row",
+    "without_repeats",
+]
 
 _Test = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 _MOST_NAMED = 5
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_ZONES = timedelta(days=1)  # local times without a zone may be ahead of UTC
 
 
 def check_columns(what: str, rows: pa.Table, needed: set[str], *, key: str, times: str) -> None:
@@ -62,6 +75,35 @@ def check_values(what: str, column: str, values: pa.ChunkedArray, wanted: str, i
         raise InvalidInput(
             f"the {what} must be {wanted}, got {values[place]} in column '{column}', row {place + 1}: "
             "nothing was stored"
+        )
+
+
+def untimely_row(times: pa.Array | pa.ChunkedArray, now: datetime) -> int | None:
+    """Return the first row, from 0, of a time before 1970 or more than a day ahead; None if there is none.
+
+    Where the workspace's clock stands in the past, the machine's own says what is ahead.
+    """
+    limits = (_FIRST, max(now, SystemClock().now()) + _ZONES)
+    if times.type.tz is None:
+        limits = (limits[0].replace(tzinfo=None), limits[1].replace(tzinfo=None))
+    first, last = (pa.scalar(limit, pa.timestamp("us", times.type.tz)) for limit in limits)
+    place = int(pc.index(pc.or_(pc.less(times, first), pc.greater(times, last)), pa.scalar(True)).as_py())
+    return None if place < 0 else place
+
+
+def check_moments(what: str, column: str, times: pa.ChunkedArray, now: datetime) -> None:
+    """Check that no time lies before 1970 or in the future.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the first that does.
+    """
+    place = untimely_row(times, now)
+    if place is not None:
+        raise InvalidInput(
+            f"column '{column}' of the {what} holds {times[place]} in row {place + 1}, before 1970 or in the "
+            "future: nothing was stored"
         )
 
 

@@ -13,6 +13,7 @@ from mlops_core.monitoring.log_rows import (
     as_labels,
     check_columns,
     check_kind,
+    check_moments,
     check_values,
     fitted,
     without_repeats,
@@ -166,6 +167,7 @@ def log_predictions(
     model, grids = shape.model, shape.grids
     what = f"predictions of {model_name}"
     check_columns(what, rows, set(shape.needed), key=PREDICTION_ID, times=PREDICTED_AT)
+    check_moments(what, PREDICTED_AT, rows[PREDICTED_AT], workspace.clock.now())
     given = rows.num_rows
     labelled = model.problem_type == ProblemType.MULTICLASS and not _is_number(grids.get(PREDICTION))
     if labelled:
@@ -207,6 +209,7 @@ def log_outcomes(workspace: Workspace, actor: Actor, model_name: str, rows: pa.T
     shape = outcome_shape(workspace, model_name)
     what = f"outcomes of {model_name}"
     check_columns(what, rows, set(shape.needed), key=PREDICTION_ID, times=KNOWN_AT)
+    check_moments(what, KNOWN_AT, rows[KNOWN_AT], workspace.clock.now())
     given = rows.num_rows
     if shape.model.problem_type == ProblemType.MULTICLASS:
         rows = as_labels(what, rows, OUTCOME)

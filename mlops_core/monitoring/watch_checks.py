@@ -1,6 +1,6 @@
 """What a row of a watched file cannot hold; a message names the file, the row and the column."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -8,14 +8,13 @@ import pyarrow.compute as pc
 
 from mlops_core.analysis.sources import Source
 from mlops_core.domain.errors import InvalidInput
+from mlops_core.monitoring.log_rows import untimely_row
 
 __all__ = ["check_repeats", "check_shares", "check_times"]
 
-_ZONES = timedelta(days=1)  # local times without a zone may be ahead of UTC
-
 
 def check_times(times: pa.Array, name: str, source: Source, offset: int, now: datetime) -> None:
-    """Raise InvalidInput if a prediction was made in the future.
+    """Raise InvalidInput if a prediction was made before 1970 or in the future.
 
     Parameters
     ----------
@@ -24,11 +23,11 @@ def check_times(times: pa.Array, name: str, source: Source, offset: int, now: da
     offset
         How many rows of the file lie before the first.
     """
-    late = _first(pc.greater(times, pa.scalar(now + _ZONES, times.type)))
-    if late is not None:
+    row = untimely_row(times, now)
+    if row is not None:
         raise InvalidInput(
-            f"{source.place(offset + late)}: column {name!r} holds {times[late].as_py():%Y-%m-%d %H:%M}, "
-            "which is in the future: check its unit and its zone"
+            f"{source.place(offset + row)}: column {name!r} holds {times[row].as_py():%Y-%m-%d %H:%M}, "
+            "before 1970 or in the future: check its unit and its zone"
         )
 
 

@@ -102,6 +102,18 @@ def test_a_first_batch_that_no_run_could_count_is_refused(workspace, churn, rows
     assert not workspace.warehouse.exists("predictions/churn-risk")
 
 
+@pytest.mark.parametrize("year", [1, 1969, 2126, 9999])
+def test_a_time_that_cannot_be_is_refused_with_its_row(workspace, churn, rows, year):
+    batch = churn.predictions(rows)
+    moments = batch["predicted_at"].to_pylist()
+    moments[3] = datetime(year, 11, 20, tzinfo=UTC)
+    place = batch.column_names.index("predicted_at")
+    wrong = batch.set_column(place, "predicted_at", pa.array(moments, pa.timestamp("us", "UTC")))
+    with pytest.raises(InvalidInput, match=r"'predicted_at' .* in row 4, before 1970 or in the future"):
+        log(workspace, wrong)
+    assert not workspace.warehouse.exists("predictions/churn-risk")
+
+
 def test_a_later_batch_of_other_types_or_columns_is_refused(workspace, churn, rows):
     log(workspace, churn.predictions(rows))
     batch = churn.predictions(rows, prefix="q")

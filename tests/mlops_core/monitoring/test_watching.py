@@ -267,7 +267,7 @@ def test_a_time_that_is_missing_is_named_by_its_row(workspace):
         (
             "scored_at",
             datetime(2036, 1, 1, tzinfo=UTC),
-            r"row 491: .* 2036-01-01 00:00, which is in the future",
+            r"row 491: .* 2036-01-01 00:00, before 1970 or in the future",
         ),
     ],
 )
