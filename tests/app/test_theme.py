@@ -43,7 +43,10 @@ def test_levels_that_differ_in_colour_differ_in_symbol_and_icon() -> None:
 
 
 def test_red_is_kept_for_what_needs_a_person_now() -> None:
-    assert [level for level in Level if theme.status_style(level).color == "red"] == [Level.CRITICAL]
+    assert [level for level in Level if theme.status_style(level).color == "red"] == [
+        Level.CRITICAL,
+        Level.RETRAIN,
+    ]
 
 
 @pytest.mark.parametrize("level", list(Level))
