@@ -1,10 +1,12 @@
-"""Slices, outcomes and grids as bytes: Arrow IPC streams, compressed with zstd.
+"""Slices, outcomes and grids as bytes: an Arrow IPC stream in one zstd frame (see `arrow_stream`).
 
 A slice is a record batch with a row for each column. Only cells that hold rows are stored, as the distance
 from the last such cell and the count, in the narrowest integers that fit. Any Arrow library can read it.
 """
 
 import math
+import struct
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -28,6 +30,7 @@ from mlops_core.slices.outcome_counts import (
 __all__ = [
     "COLUMN_SCALARS",
     "OUTER_SUMS",
+    "arrow_stream",
     "decode_grids",
     "decode_outcomes",
     "decode_slice",
@@ -37,7 +40,10 @@ __all__ = [
     "reading",
 ]
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
+_FRAME: Final = b"BIGBOARD"  # since format 3; before, each buffer of the stream was compressed by itself
+_HEAD: Final = struct.Struct("<8sQI")
+_MOST_BYTES: Final = 2**30  # of a stream; more can only be damage, and would take all memory
 OUTER_SUMS: Final = ("total_below", "total_above")  # since format 2
 COLUMN_SCALARS: Final = {
     **dict.fromkeys(("rows", "nulls", "nans", "negative_infinite", "positive_infinite"), pa.int64()),
@@ -203,17 +209,43 @@ def _to_bytes(content: str, columns: dict[str, pa.Array], extra: dict[str, str])
     batch = pa.RecordBatch.from_pydict(columns)
     batch = batch.replace_schema_metadata({"bigboard": content, "format": str(_FORMAT), **extra})
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
-    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(use_threads=False)) as writer:
         writer.write_batch(batch)
-    return bytes(sink.getvalue())
+    stream = sink.getvalue()
+    frame: bytes = pa.Codec("zstd").compress(stream, asbytes=True)
+    return _HEAD.pack(_FRAME, stream.size, zlib.crc32(frame)) + frame
+
+
+def arrow_stream(payload: bytes) -> pa.Buffer:
+    """Return the Arrow IPC stream of an encoded slice, outcomes or grids.
+
+    Since format 3 a payload is the word ``BIGBOARD``, the size of the stream (8 bytes), the CRC-32 of what comes
+    then (4 bytes; both little-endian), and the stream in one zstd frame. Earlier payloads are the stream itself.
+
+    Raises
+    ------
+    ArrowInvalid, OSError
+        If the payload is damaged.
+    """
+    if not payload.startswith(_FRAME):
+        return pa.py_buffer(payload)
+    if len(payload) < _HEAD.size:
+        raise pa.ArrowInvalid("it ends early")
+    _, size, checksum = _HEAD.unpack_from(payload)
+    frame = memoryview(payload)[_HEAD.size :]
+    if zlib.crc32(frame) != checksum or size > _MOST_BYTES:
+        raise pa.ArrowInvalid("its checksum is another")
+    stream: pa.Buffer = pa.Codec("zstd").decompress(frame, decompressed_size=size)
+    return stream
 
 
 @contextmanager
 def reading(content: str, payload: bytes) -> Iterator[tuple[pa.RecordBatch, dict[str, str]]]:
     """Hand out the batch and its metadata; whatever goes wrong with them is an InvalidInput."""
     try:
-        with pa.ipc.open_stream(payload, options=pa.ipc.IpcReadOptions(use_threads=False)) as reader:
+        with pa.ipc.open_stream(
+            arrow_stream(payload), options=pa.ipc.IpcReadOptions(use_threads=False)
+        ) as reader:
             metadata = {key.decode(): value.decode() for key, value in (reader.schema.metadata or {}).items()}
             found = metadata.get("bigboard", "something else")
             if found != content:

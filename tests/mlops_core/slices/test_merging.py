@@ -17,6 +17,7 @@ from mlops_core.slices import (
     merge_encoded,
     merge_slices,
 )
+from mlops_core.slices.codec import arrow_stream
 
 COUNT = st.integers(0, 2**58)
 SUM = st.floats(-1e300, 1e300)
@@ -47,7 +48,7 @@ SLICE = st.builds(Slice, COUNT, st.fixed_dictionaries({}, optional=COLUMNS))
 
 
 def first_format(payload):
-    with pa.ipc.open_stream(payload) as reader:
+    with pa.ipc.open_stream(arrow_stream(payload)) as reader:
         metadata, batch = reader.schema.metadata, reader.read_next_batch()
     older = batch.drop_columns(["total_below", "total_above"])
     older = older.replace_schema_metadata({**metadata, b"format": b"1"})
@@ -144,7 +145,7 @@ WHOLE = encode_slice(
 
 
 def plain(payload):
-    with pa.ipc.open_stream(payload) as reader:
+    with pa.ipc.open_stream(arrow_stream(payload)) as reader:
         table = reader.read_all()
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
