@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlmodel import select
 
@@ -35,6 +34,7 @@ from mlops_core.slices import (
     grids_from_table,
     merge_encoded,
 )
+from mlops_core.slices.codec import arrow_stream
 from mlops_core.statistics import DRIFT_STATISTICS
 from mlops_core.workspace import Workspace, open_workspace
 from tests.factories import champion, population, settings_in, system, workspace_in
@@ -116,16 +116,7 @@ def _statistics(stored: _Stored, window: Slice) -> int:
 
 
 def _bare(payloads: list[bytes]) -> Callable[[], object]:
-    codec, frames = pa.Codec("zstd"), []
-    for payload in payloads:
-        with pa.ipc.open_stream(payload) as reader:
-            table = reader.read_all()
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        plain = sink.getvalue()
-        frames.append((codec.compress(plain), plain.size))
-    return lambda: [codec.decompress(frame, size) for frame, size in frames]
+    return lambda: [arrow_stream(payload) for payload in payloads]
 
 
 def _small_models(folder: Path) -> Workspace:

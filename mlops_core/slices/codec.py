@@ -219,8 +219,9 @@ def _to_bytes(content: str, columns: dict[str, pa.Array], extra: dict[str, str])
 def arrow_stream(payload: bytes) -> pa.Buffer:
     """Return the Arrow IPC stream of an encoded slice, outcomes or grids.
 
-    Since format 3 a payload is the word ``BIGBOARD``, the size of the stream (8 bytes), the CRC-32 of what comes
-    then (4 bytes; both little-endian), and the stream in one zstd frame. Earlier payloads are the stream itself.
+    Since format 3 a payload is the word ``BIGBOARD``, the size of the stream (8 bytes), the CRC-32 of what
+    comes then (4 bytes; both little-endian), and the stream in one zstd frame. Earlier payloads are the
+    stream itself.
 
     Raises
     ------
