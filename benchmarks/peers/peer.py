@@ -33,7 +33,7 @@ def tables(path: str) -> tuple[pa.Table, pa.Table]:
 
 
 def frames(path: str, text: str = "category", time_column: bool = False):
-    """Load both as DataFrames: text as ``"category"``, or as ``"object"``, which some peers take faster."""
+    """Load both as DataFrames: text as ``"category"``, or as ``"object"``, which some peers need."""
     names = [TIME, *COLUMNS] if time_column else COLUMNS
     loaded = [table.select(names).to_pandas(self_destruct=True) for table in tables(path)]
     for frame in loaded:

@@ -6,7 +6,7 @@ from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
 from peer import CATEGORICAL, NUMERIC, frames, measure
 
-first, second = frames(sys.argv[1], text=sys.argv[2] if len(sys.argv) > 2 else "object")
+first, second = frames(sys.argv[1])
 definition = DataDefinition(numerical_columns=NUMERIC, categorical_columns=CATEGORICAL)
 reference, current = (Dataset.from_pandas(frame, data_definition=definition) for frame in (first, second))
 

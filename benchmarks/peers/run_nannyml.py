@@ -5,7 +5,7 @@ import sys
 import nannyml
 from peer import CATEGORICAL, COLUMNS, TIME, frames, measure
 
-first, second = frames(sys.argv[1], text=sys.argv[2] if len(sys.argv) > 2 else "category", time_column=True)
+first, second = frames(sys.argv[1], time_column=True)
 
 
 def drift() -> object:
