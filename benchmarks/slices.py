@@ -27,7 +27,7 @@ SCAN = ", ".join([*(f"sum({name})" for name in NUMERIC), *(f"max({name})" for na
 
 def read(path: Path) -> Iterator[pa.RecordBatch]:
     """Hand out the batches of the file."""
-    file = pq.ParquetFile(path, read_dictionary=CATEGORICAL)
+    file = pq.ParquetFile(path, read_dictionary=CATEGORICAL, pre_buffer=False)
     return file.iter_batches(batch_size=131_072, columns=[TIME, *COLUMNS])
 
 
