@@ -231,6 +231,8 @@ def _arrived(row: BoardRow) -> float | None:
 
 def _latency(row: BoardRow) -> str:
     times = (row.latency.p50, row.latency.p95, row.latency.p99)
+    if all(time is None for time in times):
+        return "—"
     return " / ".join("—" if time is None else f"{time:.1f}" for time in times)
 
 

@@ -78,7 +78,9 @@ def _headline(view: ModelView) -> str:
 def _panels(view: ModelView) -> list[Panel]:
     colors = palette()
     drift = view.of_kind(MonitorKind.DRIFT)
-    panels = [_usage_panel(view, colors), _latency_panel(view, colors)]
+    panels = [_usage_panel(view, colors)]
+    if view.of_kind(MonitorKind.LATENCY):
+        panels.append(_latency_panel(view, colors))
     if drift:
         panels.append(_drift_panel(drift, colors))
     accuracy = view.one(MonitorKind.PERFORMANCE, view.row.metric or "")

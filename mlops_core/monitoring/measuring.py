@@ -25,7 +25,7 @@ from mlops_core.monitoring.progress import Progress, measurements_of
 from mlops_core.monitoring.reading import read_grids, read_outcomes, read_reference, read_slices
 from mlops_core.monitoring.watch import monitors_of, thresholds_of
 from mlops_core.monitoring.windows import Window, window_at, windows_around
-from mlops_core.registry.columns import LATENCY, PREDICTION
+from mlops_core.registry.columns import LATENCY, PREDICTION, SCORE
 from mlops_core.slices import NumericCounts, NumericGrid
 from mlops_core.statistics import DRIFT_STATISTICS, PERFORMANCE_STATISTICS, quantile
 from mlops_core.store import UnitOfWork
@@ -138,7 +138,7 @@ def _drift(
         return []
     chosen = DRIFT_STATISTICS[statistic]
     grids, reference = read_reference(workspace, version)
-    columns = [name for name in (*version.columns, PREDICTION) if name in reference.columns]
+    columns = [name for name in (*version.columns, PREDICTION, SCORE) if name in reference.columns]
     found = []
     for window in windows:
         current = read_slices(workspace, version, window, columns=columns)
@@ -149,6 +149,8 @@ def _drift(
 
 
 def _latency(workspace: Workspace, version: ModelVersion, windows: Sequence[Window]) -> list[Found]:
+    if LATENCY not in read_grids(workspace, version):
+        return []
     found = []
     for window in windows:
         counts, grid = _latency_counts(workspace, version, window)

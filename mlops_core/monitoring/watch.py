@@ -6,10 +6,12 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from mlops_core.domain import Metric, Model, ModelVersion, Monitor, Threshold
+from mlops_core.domain import Metric, Model, ModelVersion, Monitor, ReferenceProfile, Threshold
 from mlops_core.domain.states import Level, MonitorKind, ProblemType
 from mlops_core.monitoring.levels import Limit
 from mlops_core.monitoring.thresholds import AnyThreshold, ConstantThreshold, RuleOfThumb, threshold_row
+from mlops_core.registry.columns import LATENCY
+from mlops_core.slices import decode_grids
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 from mlops_core.store import UnitOfWork
 
@@ -39,13 +41,15 @@ class _NewMonitor:
     thresholds: tuple[AnyThreshold, ...]
 
 
-def default_monitors(model: Model, trained: float | None) -> list[_NewMonitor]:
+def default_monitors(model: Model, trained: float | None, *, timed: bool = True) -> list[_NewMonitor]:
     """Return what a champion is watched for.
 
     Parameters
     ----------
     trained
         The primary metric on held-out data, None where the model has none.
+    timed
+        Whether response times are logged; without them no monitor watches them.
     """
     monitors = [
         _NewMonitor(
@@ -79,6 +83,8 @@ def default_monitors(model: Model, trained: float | None) -> list[_NewMonitor]:
             ),
         ),
     ]
+    if not timed:
+        monitors = [monitor for monitor in monitors if monitor.kind != MonitorKind.LATENCY]
     if model.primary_metric and trained is not None and model.problem_type != ProblemType.CLUSTERING:
         monitors.append(
             _NewMonitor(
@@ -99,7 +105,7 @@ def watch_version(unit: UnitOfWork, model: Model, version: ModelVersion) -> None
             Metric.model_version_id == version.id, Metric.name == (model.primary_metric or "")
         )
     ).first()
-    new_monitors = default_monitors(model, trained)
+    new_monitors = default_monitors(model, trained, timed=_is_timed(unit.session, version))
     for new in new_monitors:
         monitor = unit.add(
             Monitor(
@@ -151,6 +157,16 @@ def thresholds_of(session: Session, monitors: list[Monitor]) -> dict[int, list[T
     for row in newest.values():
         result[row.monitor_id].append(row)
     return result
+
+
+def _is_timed(session: Session, version: ModelVersion) -> bool:
+    """Return whether a version's slices count response times: one that runs elsewhere may log none."""
+    if version.artefact_digest:
+        return True
+    grids = session.exec(
+        select(ReferenceProfile.grids).where(ReferenceProfile.model_version_id == version.id)
+    ).first()
+    return grids is None or LATENCY in decode_grids(grids)
 
 
 def _performance_thresholds(metric: str, trained: float) -> tuple[AnyThreshold, ...]:

@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from sqlmodel import select
 
 from mlops_core.analysis.sources import open_source
-from mlops_core.domain import Metric, Model, StoredSlice
+from mlops_core.domain import Metric, Model, Monitor, StoredSlice
 from mlops_core.domain.errors import Conflict, InvalidInput, SchemaMismatch
 from mlops_core.domain.states import Level, MonitorKind, ProblemType
 from mlops_core.monitoring.reading import read_outcomes, read_slices
@@ -79,6 +79,15 @@ def test_a_file_becomes_a_monitored_model(workspace):
     drift = watched.row.finding(MonitorKind.DRIFT)
     assert drift.level == Level.CRITICAL
     assert watched.row.finding(MonitorKind.PERFORMANCE).statistic == "roc_auc"
+
+
+def test_a_model_without_response_times_has_no_latency_monitor(workspace):
+    watched = watch(workspace, scored())
+    with workspace.store.read() as session:
+        kinds = {row.kind for row in session.exec(select(Monitor))}
+    assert kinds == {"drift", "usage", "freshness", "performance"}
+    assert watched.row.finding(MonitorKind.LATENCY) is None
+    assert watched.row.latency.p95 is None
 
 
 def test_slices_and_figures_are_those_of_the_rows(workspace):
