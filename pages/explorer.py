@@ -28,6 +28,18 @@ _segments = until_changed(segments_of)
 _span = until_changed(span_of)
 _TRAINING = "Training reference"
 _OTHER = "Another window"
+_STATISTICS = {
+    "psi": "Population stability index",
+    "kolmogorov_smirnov": "Kolmogorov–Smirnov",
+    "kolmogorov_smirnov_p_value": "Kolmogorov–Smirnov, p-value",
+    "wasserstein": "Wasserstein",
+    "wasserstein_normalised": "Wasserstein, normalised",
+    "jensen_shannon": "Jensen–Shannon",
+    "hellinger": "Hellinger",
+    "l_infinity": "Largest change of a share (L∞)",
+    "chi_squared": "Chi-squared",
+    "chi_squared_p_value": "Chi-squared, p-value",
+}
 
 
 def draw_explorer() -> None:
@@ -55,26 +67,26 @@ def draw_explorer() -> None:
         segment = st.selectbox(
             "Segment",
             ["", *_segments(model)],
-            format_func=lambda value: value.replace("=", " is ") or "All households",
+            format_func=lambda value: value.replace("=", " is ") or "All rows",
             key="segment",
             bind="query-params",
             width=200,
         )
-        statistic = st.segmented_control(
+        statistic = st.selectbox(
             "Statistic",
             list(DRIFT_STATISTICS),
-            format_func=statistic_name,
-            default="psi",
-            required=True,
+            index=list(DRIFT_STATISTICS).index("psi"),
+            format_func=lambda value: _STATISTICS.get(value, statistic_name(value)),
             key="statistic",
             bind="query-params",
+            width=240,
         )
     if window is None or (reference_kind == _OTHER and reference is None):
         st.info("Choose the first and the last day of the window.", icon=":material/date_range:")
         return
     try:
         comparison = _compare(
-            model, window=window, reference=reference, segment=segment or "", statistic=statistic or "psi"
+            model, window=window, reference=reference, segment=segment or "", statistic=statistic
         )
     except BigboardError as error:
         st.error(str(error))

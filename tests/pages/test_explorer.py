@@ -27,7 +27,7 @@ def explore(statistic: str = "psi", segment: str = "") -> pd.DataFrame:
     screen.run()
     screen.date_input(key="before").set_value(FIRST)
     screen.date_input(key="window").set_value(LAST)
-    screen.button_group(key="statistic").set_value(statistic)
+    screen.selectbox(key="statistic").set_value(statistic)
     if segment:
         screen.selectbox(key="segment").set_value(segment)
     screen.run()
