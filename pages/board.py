@@ -82,7 +82,7 @@ def _furthest(row: BoardRow) -> str:
         return ""
     return (
         f"Nearest to a limit: **{drift.column}** of **{row.model}**, {statistic_name(drift.statistic)} "
-        f"**{drift.value:.3f}** where a warning begins at {drift.limit:g} (n = {drift.rows:,})."
+        f"**{drift.value:.3f}** where a warning begins at {drift.limit:.3g} (n = {drift.rows:,})."
     )
 
 

@@ -237,7 +237,7 @@ def _draw_history(comparison: Comparison, column: str) -> None:
         name = statistic_name(accuracy.statistic)
         panels.append(
             Panel(
-                f"Measured {name} of the same weeks",
+                f"Measured {name} over the same time",
                 name,
                 [Line(f"measured {name}", accuracy.points, colors.text)],
                 limits=accuracy.limits,

@@ -43,7 +43,7 @@ def draw_model() -> None:
         draw_panels(
             _panels(view),
             key="history",
-            alt=f"Usage, response times, drift and accuracy of {view.row.model} by week",
+            alt=f"Usage, response times, drift and accuracy of {view.row.model} over time",
         )
     with facts:
         _draw_drift_table(view)
@@ -92,7 +92,9 @@ def _panels(view: ModelView) -> list[Panel]:
 def _usage_panel(view: ModelView, colors: Palette) -> Panel:
     usage = view.one(MonitorKind.USAGE, "predictions")
     points = usage.points if usage else []
-    newest = f"{points[-1].rows:,} predictions in the newest week" if points else "Not used yet"
+    found = view.row.finding(MonitorKind.USAGE)
+    span = "day" if found and found.is_of_a_day else "week"
+    newest = f"{points[-1].rows:,} predictions in the newest {span}" if points else "Not used yet"
     return Panel(
         newest, "predictions", [Line("predictions", points, colors.current, bars=True)], number_format=",.0f"
     )
@@ -172,7 +174,7 @@ def _draw_drift_table(view: ModelView) -> None:
         {
             "column": st.column_config.TextColumn("Column", width=150, help="A click opens the explorer"),
             "value": st.column_config.NumberColumn(statistic, format="%.3f", width=60),
-            "trend": st.column_config.LineChartColumn("By week", width=90, y_min=0),
+            "trend": st.column_config.LineChartColumn("Over time", width=90, y_min=0),
             "status": st.column_config.TextColumn("Status", width=90),
         },
         key="columns",

@@ -98,7 +98,7 @@ class Finding:
             case MonitorKind.LATENCY:
                 return f"95 % of responses took up to {self.value:.1f} ms {since}, limit {limit} ms."
             case MonitorKind.USAGE:
-                spans = "days" if self._is_a_day else "weeks"
+                spans = "days" if self.is_of_a_day else "weeks"
                 share = f"{100 * self.value:.0f} % of the mean of the 8 {spans} before"
                 return f"{self.rows:,} predictions {when}: {share}."
             case MonitorKind.FRESHNESS:
@@ -112,12 +112,13 @@ class Finding:
                 )
 
     @property
-    def _is_a_day(self) -> bool:
+    def is_of_a_day(self) -> bool:
+        """Return whether it was measured over a day, not a week."""
         return self.window_end - self.window_start <= timedelta(days=1)
 
     @property
     def _when(self) -> str:
-        return f"{'on' if self._is_a_day else 'in the week of'} {_day(self.window_start)}"
+        return f"{'on' if self.is_of_a_day else 'in the week of'} {_day(self.window_start)}"
 
 
 def statistic_name(statistic: str) -> str:
