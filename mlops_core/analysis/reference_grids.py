@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_core.analysis.source import Source
-from mlops_core.slices.arrow_columns import categories_of, numbers_of
+from mlops_core.slices.arrow_columns import Numbers, categories_of, numbers_of
 from mlops_core.slices.grid import MOST_CATEGORIES, CategoricalGrid, Grid, NumericGrid
 from mlops_core.statistics.registry import ColumnKind
 
@@ -47,6 +47,7 @@ class GridMaker:
         self._source = source
         self._numeric = [name for name, kind in kinds.items() if kind == "numeric"]
         self._values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self._numeric}
+        self._met = dict.fromkeys(self._numeric, 0)
         self._lowest = dict.fromkeys(self._numeric, np.inf)
         self._highest = dict.fromkeys(self._numeric, -np.inf)
         self._categories: dict[str, Counter[str]] = {
@@ -83,7 +84,7 @@ class GridMaker:
         else:
             values = {name: self._kept(name) for name in self._numeric}
         with ThreadPoolExecutor() as pool:
-            made = pool.map(NumericGrid.from_values, values.values())
+            made = pool.map(_grid_of, values.values())
             grids: dict[str, Grid] = dict(zip(values, made, strict=True))
         for name, counted in self._categories.items():
             if name not in self._identifiers:
@@ -98,16 +99,27 @@ class GridMaker:
 
     def _add_numbers(self, name: str, array: pa.Array, chosen: NDArray[np.bool_] | None) -> None:
         numbers = numbers_of(array, name)
-        values = numbers.values if numbers.valid is None else numbers.values[numbers.valid]
         if chosen is None:
-            self._values[name].append(values)
+            self._add_all(name, numbers)
             return
+        values = numbers.values if numbers.valid is None else numbers.values[numbers.valid]
         finite = values[np.isfinite(values)]
         if len(finite):
             self._lowest[name] = min(self._lowest[name], float(finite.min()))
             self._highest[name] = max(self._highest[name], float(finite.max()))
         kept = chosen if numbers.valid is None else chosen & numbers.valid
         self._values[name].append(numbers.values[kept])
+
+    def _add_all(self, name: str, numbers: Numbers) -> None:
+        """Keep every value, with NaN for null, in one array for the whole reference."""
+        if not self._values[name]:
+            self._values[name].append(np.full(self._source.rows, np.nan))
+        place = slice(self._met[name], self._met[name] + len(numbers.values))
+        rows = self._values[name][0][place]
+        rows[:] = numbers.values
+        if numbers.valid is not None:
+            rows[~numbers.valid] = np.nan
+        self._met[name] = place.stop
 
     def _add_categories(self, name: str, array: pa.Array) -> None:
         categories = categories_of(array, name)
@@ -145,7 +157,9 @@ class GridMaker:
 
     def _kept(self, name: str) -> NDArray[np.float64]:
         parts = self._values[name]
-        ends = [self._lowest[name], self._highest[name]] if self._sampled else []
+        if not self._sampled:
+            return parts[0] if parts else np.zeros(0)
+        ends = [self._lowest[name], self._highest[name]]
         return np.concatenate([*parts, np.array(ends, dtype=np.float64)])
 
     def _all_values(self, name: str) -> NDArray[np.float64]:
@@ -160,6 +174,12 @@ class GridMaker:
             return ordered
         places = np.arange(self._most) * len(ordered) // self._most
         return np.append(ordered[places], ordered[-1])
+
+
+def _grid_of(values: NDArray[np.float64]) -> NumericGrid:
+    """Make a grid of values that nobody else needs: they are sorted where they lie."""
+    values.sort()
+    return NumericGrid.from_ordered(values)
 
 
 def _columns_to_hash(source: Source) -> Sequence[str]:

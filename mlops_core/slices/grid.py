@@ -76,22 +76,32 @@ class NumericGrid:
         InvalidInput
             If `cells` is less than 1.
         """
+        return cls.from_ordered(np.sort(np.asarray(values, dtype=np.float64), axis=None), cells)
+
+    @classmethod
+    def from_ordered(cls, values: NDArray[np.float64], cells: int = 1000) -> Self:
+        """Make the grid of `from_values` from values in rising order, NaN last; they are not copied.
+
+        Raises
+        ------
+        InvalidInput
+            If `cells` is less than 1.
+        """
         if cells < 1:
             raise InvalidInput(f"a grid of {cells} cells cannot be made: ask for at least one")
-        flat = np.asarray(values, dtype=np.float64).ravel()
-        ordered = np.sort(flat[np.isfinite(flat)]) + 0.0
+        low, high = np.searchsorted(values, -np.inf, "right"), np.searchsorted(values, np.inf, "left")
+        ordered = values[low:high]
         if len(ordered) == 0:
             return cls(ordered)
-        first_of_kind = np.append(True, ordered[1:] != ordered[:-1])
-        if np.count_nonzero(first_of_kind) <= cells // 2:
-            starts = ordered[first_of_kind]
-            ends = _next(starts)
+        starts = ordered[np.arange(cells) * len(ordered) // cells]
+        distinct = _distinct(starts, ordered, cells // 2)
+        if distinct is not None:
+            starts, ends = distinct, _next(distinct)
         else:
-            starts = ordered[np.arange(cells) * len(ordered) // cells]
             spikes = starts[1:][starts[1:] == starts[:-1]]
             ends = _next(np.append(spikes, ordered[-1]))
             starts = np.append(starts, ordered[_towards_the_ends(len(ordered), cells)])
-        return cls(np.unique(np.concatenate((starts, ends[np.isfinite(ends)]))))
+        return cls(np.unique(np.concatenate((starts, ends[np.isfinite(ends)])) + 0.0))
 
     @classmethod
     def uniform(cls, low: float, high: float, cells: int = 1000) -> Self:
@@ -239,6 +249,16 @@ def grids_from_table(table: pa.Table, columns: Iterable[str], cells: int = 1000)
             values = numbers.values if numbers.valid is None else numbers.values[numbers.valid]
             grids[name] = NumericGrid.from_values(values, cells)
     return grids
+
+
+def _distinct(
+    quantiles: NDArray[np.float64], ordered: NDArray[np.float64], most: int
+) -> NDArray[np.float64] | None:
+    """Return the distinct values, or None if there are more than `most`, as quantiles mostly tell already."""
+    if np.count_nonzero(quantiles[1:] != quantiles[:-1]) >= most:
+        return None
+    first_of_kind = np.append(True, ordered[1:] != ordered[:-1])
+    return ordered[first_of_kind] if np.count_nonzero(first_of_kind) <= most else None
 
 
 def _towards_the_ends(rows: int, cells: int) -> NDArray[np.int64]:

@@ -34,6 +34,9 @@ OTHER_UNSEEN: Final = "(other unseen)"
 """The label of rows with unseen categories that a stored slice no longer names."""
 
 
+_latest: tuple[NumericCounts, int, NDArray[np.int64]] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Binned:
     """The rows of two windows in the same bins; every row of a window is in exactly one bin.
@@ -56,8 +59,16 @@ def bin_starts(reference: NumericCounts, bins: int) -> NDArray[np.int64]:
 
     A cell that holds at least ``1 / bins`` of the finite values (a spike) is a bin of its own; what lies
     between two spikes is cut at its own quantiles into as many bins as its share deserves, at least one.
+    The latest answer is kept: many windows are compared with one reference after the other.
     """
-    counts = reference.cells
+    global _latest
+    known = _latest
+    if known is None or known[0] is not reference or known[1] != bins:
+        known = _latest = (reference, bins, _bin_starts(reference.cells, bins))
+    return known[2]
+
+
+def _bin_starts(counts: NDArray[np.int64], bins: int) -> NDArray[np.int64]:
     total = int(counts.sum())
     if total == 0:
         return np.zeros(1, dtype=np.int64)
