@@ -13,7 +13,7 @@ from mlops_core.analysis.label_columns import binary_labels, class_labels, known
 from mlops_core.analysis.report import moment
 from mlops_core.analysis.source import Source
 from mlops_core.analysis.sources import Data, open_source
-from mlops_core.domain.errors import InvalidInput
+from mlops_core.domain.errors import InvalidInput, SchemaMismatch
 from mlops_core.slices import (
     CategoricalCounts,
     CategoricalGrid,
@@ -233,7 +233,10 @@ def evaluate(
         score_column=found.score,
         labels_only=found.type == "binary" and found.score is None,
     )
-    outcomes = build_outcome_slices(_rows(source, named, chunking, found, target), plan)
+    try:
+        outcomes = build_outcome_slices(_rows(source, named, chunking, found, target), plan)
+    except SchemaMismatch as error:
+        raise SchemaMismatch(f"{source.name}: {error}") from error
     grid = CategoricalGrid(("false", "true"))
     counting = SlicePlan(chunking.time_column, chunking.period, {_KNOWN: grid}, tuple(segments))
     slices = build_slices(_rows(source, named, chunking, found, target), counting)
