@@ -75,7 +75,9 @@ def check_schema_version(version: str | None, tables: frozenset[str], where: str
 
 
 def upgrade(engine: Engine, where: str, *, create: bool) -> None:
-    """Run the migrations that the store lacks, in one transaction.
+    """Run the migrations that the store lacks, each in a transaction of its own.
+
+    An upgrade that is interrupted goes on from there the next time.
 
     Raises
     ------
@@ -84,28 +86,43 @@ def upgrade(engine: Engine, where: str, *, create: bool) -> None:
     StoreForeign, StoreTooNew
         As in `check_schema_version`.
     """
+    while not _upgraded(engine, where, create=create):
+        pass
+
+
+def _upgraded(engine: Engine, where: str, *, create: bool) -> bool:
+    """Return whether nothing is left to migrate, after at most one step."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
         version = current_version(connection)
         check_schema_version(version, frozenset(inspect(connection).get_table_names()), where)
         if version == head_version():
-            return
+            return True
         if version is None and not create:
             raise NoWorkspace(
                 f"{where} is empty: `bigboard demo` builds a workspace with real purchases in it"
             )
         config = alembic_config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, "+1")
+    return False
 
 
 def take_down(engine: Engine) -> None:
-    """Undo every migration: the store holds nothing any more."""
+    """Undo every migration, each in a transaction of its own: the store holds nothing any more."""
+    while _taken_down(engine):
+        pass
+
+
+def _taken_down(engine: Engine) -> bool:
+    """Undo one migration; return whether there may be another."""
     with engine.begin() as connection:
         if current_version(connection) is None:
-            return
+            if _ALEMBIC in inspect(connection).get_table_names():
+                connection.execute(DropTable(Table(_ALEMBIC, MetaData())))
+            return False
         config = alembic_config()
         config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-        connection.execute(DropTable(Table(_ALEMBIC, MetaData())))
+        command.downgrade(config, "-1")
+    return True
