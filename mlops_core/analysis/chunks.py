@@ -116,7 +116,9 @@ def whole(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def _with_chunk(
     batch: pa.RecordBatch, numbers: "np.ndarray[tuple[int], np.dtype[np.generic]]"
 ) -> pa.RecordBatch:
-    days = pa.array(numbers.astype(np.int32)).view(pa.date32())
+    # From a buffer, because pyarrow.array imports all of pandas.
+    buffer = pa.py_buffer(numbers.astype(np.int32))
+    days = pa.Array.from_buffers(pa.date32(), len(numbers), [None, buffer])
     return pa.RecordBatch.from_arrays([*batch.columns, days], names=[*batch.schema.names, CHUNK])
 
 

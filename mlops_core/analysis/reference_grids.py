@@ -124,11 +124,10 @@ class GridMaker:
     def _add_categories(self, name: str, array: pa.Array) -> None:
         categories = categories_of(array, name)
         rows = np.bincount(categories.codes, minlength=len(categories.texts) + 1)[:-1]
-        met = np.flatnonzero(rows)
-        texts = categories.texts if len(met) == len(rows) else categories.texts.take(pa.array(met))
         counted = self._categories[name]
-        for text, count in zip(texts.to_pylist(), rows[met].tolist(), strict=True):
-            counted[text] += count
+        for text, count in zip(categories.texts.to_pylist(), rows.tolist(), strict=True):
+            if count:
+                counted[text] += count
         if len(counted) > MOST_CATEGORIES:
             self._identifiers.add(name)
             counted.clear()

@@ -17,7 +17,7 @@ from mlops_core.features.values import store_training_data
 from mlops_core.monitoring.board import BoardRow, read_board
 from mlops_core.monitoring.log_queries import news_of
 from mlops_core.monitoring.logs import log_outcomes, log_predictions, log_table
-from mlops_core.monitoring.run import monitor_model
+from mlops_core.monitoring.run import run_monitoring
 from mlops_core.monitoring.watch_reference import (
     first_quarter,
     guess_problem,
@@ -142,7 +142,7 @@ def watch_file(
             counts["outcomes"] += log_outcomes(workspace, actor, plan.model, news).stored
         report("logging", done / total)
     report("measuring", 1.0)
-    monitor_model(workspace, actor, model.name)
+    run_monitoring(workspace, actor)
     row = next(row for row in read_board(workspace).rows if row.model == plan.model)
     return Watched(
         model=plan.model,
