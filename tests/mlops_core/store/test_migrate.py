@@ -99,6 +99,7 @@ def test_a_store_of_the_first_schema_keeps_its_rows_and_gains_the_columns(engine
     with engine.begin() as connection:
         for statement in FILLED_AT_0001:
             connection.execute(text(statement))
+    engine.dispose()  # closes the DuckDB file, as between two runs of a server: it is another one when opened
     upgrade(engine, "here", create=False)
     with Session(engine) as session:
         measured, limit = session.exec(select(Measurement)).one(), session.exec(select(Threshold)).one()
