@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mlops_core.domain.states import Level, MonitorKind
+from mlops_core.monitoring.levels import FEWEST_ROWS
 
 __all__ = ["STATISTIC_NAMES", "Finding", "outcomes_in", "statistic_name", "with_interval"]
 
@@ -89,6 +90,8 @@ class Finding:
         since = f"{when} (n = {self.rows:,})"
         limit = _figure(self.limit) if self.limit is not None else "none"
         match self.kind:
+            case MonitorKind.DRIFT if self.level == Level.UNKNOWN:
+                return f"{self.column} is not judged {since}: fewer than {FEWEST_ROWS} predictions."
             case MonitorKind.DRIFT:
                 moved = "moved away from" if self.level.is_outside else "stays close to"
                 return (

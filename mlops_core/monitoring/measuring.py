@@ -20,7 +20,7 @@ from mlops_core.domain import (
     Threshold,
 )
 from mlops_core.domain.states import Level, MonitorKind, Origin
-from mlops_core.monitoring.levels import judge
+from mlops_core.monitoring.levels import FEWEST_ROWS, judge
 from mlops_core.monitoring.progress import Progress, measurements_of
 from mlops_core.monitoring.reading import read_grids, read_outcomes, read_reference, read_slices
 from mlops_core.monitoring.watch import monitors_of, thresholds_of
@@ -312,6 +312,8 @@ def _measurement(monitor: Monitor, found: Found, limits: list[Threshold], now: d
     judged = found.statistic == monitor.statistic
     value = _number(found.value)
     level = judge(value, limits) if judged else Level.UNJUDGED
+    if judged and monitor.kind == MonitorKind.DRIFT and found.rows < FEWEST_ROWS:
+        level = Level.UNKNOWN
     return Measurement(
         monitor_id=monitor.id,
         statistic=found.statistic,

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from sqlmodel import Session, col, select
 
 from mlops_core.domain import Metric, Model, ModelVersion, Monitor, ReferenceProfile, Threshold
 from mlops_core.domain.states import Level, MonitorKind, ProblemType
-from mlops_core.monitoring.levels import Limit
+from mlops_core.monitoring.levels import FEWEST_ROWS, Limit
 from mlops_core.monitoring.thresholds import AnyThreshold, ConstantThreshold, RuleOfThumb, threshold_row
 from mlops_core.registry.columns import LATENCY
 from mlops_core.slices import decode_grids
@@ -105,6 +106,7 @@ def watch_version(unit: UnitOfWork, model: Model, version: ModelVersion) -> None
             Metric.model_version_id == version.id, Metric.name == (model.primary_metric or "")
         )
     ).first()
+    days = _window_days(unit.session, model, version)
     new_monitors = default_monitors(model, trained, timed=_is_timed(unit.session, version))
     for new in new_monitors:
         monitor = unit.add(
@@ -112,7 +114,7 @@ def watch_version(unit: UnitOfWork, model: Model, version: ModelVersion) -> None
                 model_version_id=version.id,
                 kind=new.kind,
                 statistic=new.statistic,
-                window_days=7 if model.cadence_hours > _DAY else 1,
+                window_days=days,
                 created_at=unit.now,
             )
         )
@@ -125,6 +127,22 @@ def watch_version(unit: UnitOfWork, model: Model, version: ModelVersion) -> None
         f"{model.name}:{version.number}",
         f"{model.name} version {version.number} is watched for {', '.join(new.kind for new in new_monitors)}",
     )
+
+
+def _window_days(session: Session, model: Model, version: ModelVersion) -> int:
+    """Return 1, or 7 for a model that predicts less often than daily, or too little a day to be judged.
+
+    How much it predicts is known of a model that runs elsewhere: its reference is what it has predicted.
+    """
+    if model.cadence_hours > _DAY:
+        return 7
+    reference = session.exec(
+        select(ReferenceProfile).where(ReferenceProfile.model_version_id == version.id)
+    ).first()
+    if reference is None or version.artefact_digest:
+        return 1
+    days = max((reference.end - reference.start) / timedelta(days=1), 1.0)
+    return 7 if reference.rows / days < FEWEST_ROWS else 1
 
 
 def monitors_of(session: Session, version: ModelVersion) -> list[Monitor]:

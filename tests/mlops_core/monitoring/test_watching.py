@@ -316,3 +316,21 @@ def test_identifiers_and_times_are_left_out_with_the_reason(workspace):
     table = pa.Table.from_pandas(frame, preserve_index=False)
     watched = watch(workspace, table)
     assert "neither numbers nor categories" in watched.skipped["born"]
+
+
+@pytest.mark.parametrize(("rows", "days"), [(6_000, 7), (24_000, 1)])
+def test_a_model_that_predicts_too_little_a_day_is_watched_by_the_week(workspace, rows, days):
+    watch(workspace, scored(rows))
+    with workspace.store.read() as session:
+        assert {monitor.window_days for monitor in session.exec(select(Monitor))} == {days}
+
+
+def test_the_drift_of_a_few_rows_is_measured_and_not_judged(workspace):
+    frame = scored(6_000, days=60, shift_from=0.5)
+    monday = pd.Timestamp("2025-02-24", tz="UTC")
+    few = pd.concat([frame[frame.scored_at < monday], frame[frame.scored_at >= monday].head(150)])
+    watched = watch(workspace, few)
+    drift = [finding for finding in watched.row.findings if finding.kind == MonitorKind.DRIFT]
+    assert {(finding.level, finding.rows) for finding in drift} == {(Level.UNKNOWN, 150)}
+    assert all(finding.value is not None for finding in drift)
+    assert "is not judged" in drift[0].sentence
