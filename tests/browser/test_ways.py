@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlencode, urlparse
 
 import pytest
@@ -92,15 +93,16 @@ def test_a_link_to_a_column_of_a_model_opens_the_explorer_there(window: Window) 
 
 def test_choosing_a_statistic_is_part_of_the_link(window: Window, new_window: NewWindow) -> None:
     window.open("/explorer?of=churn-risk")
-    window.page.get_by_test_id("stMain").get_by_text("KS", exact=True).click()
+    window.page.get_by_role("combobox", name=re.compile("Statistic")).click()
+    window.page.get_by_role("option").filter(has_text="Kolmogorov–Smirnov").first.click()
     window.page.wait_for_function("() => location.search.includes('statistic')")
     window.settle()
 
     colleague = new_window(colleague=True).open(window.page.url.removeprefix(window.url))
 
     assert colleague.headline == window.headline
-    chosen = colleague.page.locator('[data-testid="stMain"] [aria-checked="true"], [kind$="Active"]')
-    expect(chosen.filter(has_text="KS").first).to_be_visible()
+    chosen = colleague.page.get_by_role("combobox", name=re.compile("Statistic"))
+    expect(chosen).to_have_value("Kolmogorov–Smirnov")
 
 
 def test_choosing_another_actor_opens_the_page_of_that_role(window: Window) -> None:
