@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, and_, col, func, select
+from sqlmodel import Session, and_, case, col, func, select
 
 from mlops_core.domain import (
     Actor,
@@ -274,9 +274,14 @@ class _Loaded:
 
 
 def _newest_window(session: Session, monitors: Sequence[int]) -> dict[int, list[Measurement]]:
-    """Return the measurements of each monitor's newest window, each in its newest state."""
+    """Return the measurements of each monitor's newest window, each in its newest state.
+
+    A window in which nothing could be judged, because it holds too little, leaves the word to the one before.
+    """
+    start = col(Measurement.window_start)
+    judged = case((col(Measurement.level) != Level.UNKNOWN, start))
     last = (
-        select(Measurement.monitor_id, func.max(Measurement.window_start).label("start"))
+        select(Measurement.monitor_id, func.coalesce(func.max(judged), func.max(start)).label("start"))
         .where(col(Measurement.monitor_id).in_(monitors))
         .group_by(col(Measurement.monitor_id))
         .subquery()

@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from sqlmodel import select
 
 from mlops_core.analysis.sources import open_source
-from mlops_core.domain import Metric, Model, Monitor, StoredSlice
+from mlops_core.domain import Measurement, Metric, Model, Monitor, StoredSlice
 from mlops_core.domain.errors import Conflict, InvalidInput, SchemaMismatch
 from mlops_core.domain.states import Level, MonitorKind, ProblemType
 from mlops_core.monitoring.reading import read_outcomes, read_slices
@@ -325,12 +325,25 @@ def test_a_model_that_predicts_too_little_a_day_is_watched_by_the_week(workspace
         assert {monitor.window_days for monitor in session.exec(select(Monitor))} == {days}
 
 
-def test_the_drift_of_a_few_rows_is_measured_and_not_judged(workspace):
+def test_the_drift_of_a_few_rows_is_measured_and_the_window_before_is_judged(workspace):
     frame = scored(6_000, days=60, shift_from=0.5)
     monday = pd.Timestamp("2025-02-24", tz="UTC")
-    few = pd.concat([frame[frame.scored_at < monday], frame[frame.scored_at >= monday].head(150)])
-    watched = watch(workspace, few)
+    before = frame[frame.scored_at < monday]
+    watched = watch(workspace, pd.concat([before, frame[frame.scored_at >= monday].head(150)]))
     drift = [finding for finding in watched.row.findings if finding.kind == MonitorKind.DRIFT]
-    assert {(finding.level, finding.rows) for finding in drift} == {(Level.UNKNOWN, 150)}
-    assert all(finding.value is not None for finding in drift)
+    rows = len(before[before.scored_at >= monday - timedelta(days=7)])
+    assert {(finding.rows, finding.window_start) for finding in drift} == {(rows, monday - timedelta(days=7))}
+    assert next(finding for finding in drift if finding.column == "age").level == Level.CRITICAL
+    with workspace.store.read() as session:
+        few = session.exec(
+            select(Measurement).where(Measurement.rows == 150, Measurement.column == "age")
+        ).one()
+    assert few.level == Level.UNKNOWN
+    assert few.value > 0.25
+
+
+def test_a_file_of_a_few_rows_is_not_judged_at_all(workspace):
+    watched = watch(workspace, scored(300))
+    drift = [finding for finding in watched.row.findings if finding.kind == MonitorKind.DRIFT]
+    assert {finding.level for finding in drift} == {Level.UNKNOWN}
     assert "is not judged" in drift[0].sentence
