@@ -142,7 +142,7 @@ def test_the_default_address_comes_without_a_warning(served: Served) -> None:
 
 
 def test_listening_to_everybody_warns_that_there_is_no_sign_in(small: Path, tmp_path: Path) -> None:
-    with serving(small, tmp_path / "serve.log", "--host", "0.0.0.0") as open_to_all:  # noqa: S104
+    with serving(small, tmp_path / "serve.log", "--host", "0.0.0.0") as open_to_all:  # noqa: S104 - what the warning is about
         port = int(open_to_all.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.2", port), timeout=5):
             pass

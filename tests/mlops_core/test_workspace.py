@@ -76,7 +76,7 @@ def test_a_workspace_goes_by_the_system_clock_until_it_is_put_on_a_simulated_one
 
 def test_a_clock_without_a_zone_is_refused(workspace):
     with pytest.raises(InvalidInput, match="time zone"):
-        set_clock(workspace, system(workspace), datetime(2017, 7, 3))  # noqa: DTZ001 - naive on purpose
+        set_clock(workspace, system(workspace), datetime(2017, 7, 3))  # noqa: DTZ001 - that it has no zone is tested
     assert workspace.clock.now() == NOW
 
 

@@ -13,6 +13,7 @@ from mlops_core.feeders import ParquetFiles, SqlQuery, count_slices
 from mlops_core.settings import Settings
 from mlops_core.slices import CategoricalGrid, NumericCounts, NumericGrid, SlicePlan, build_slices
 from mlops_core.workspace import open_workspace
+from tests.conftest import missing
 from tests.mlops_core.feeders.logs import EDGES, make_log
 
 LOCAL = Settings(engine="local")
@@ -157,7 +158,13 @@ def test_without_pyspark_the_message_names_the_extra(monkeypatch, stored):
         count_slices(ParquetFiles([stored("a.parquet", amount=pa.array([1.0, 2.0]))]), PLAN, SPARK)
 
 
-@pytest.mark.skipif(find_spec("pyspark") is None, reason="pyspark is not installed (make spark)")
+@pytest.fixture
+def pyspark_installed():
+    if find_spec("pyspark") is None:
+        missing("pyspark is not installed (make spark)")
+
+
+@pytest.mark.usefixtures("pyspark_installed")
 def test_without_java_the_message_says_how_to_get_it(monkeypatch, stored, tmp_path):
     from pyspark.sql import SparkSession
 
@@ -169,7 +176,7 @@ def test_without_java_the_message_says_how_to_get_it(monkeypatch, stored, tmp_pa
         count_slices(ParquetFiles([stored("a.parquet", amount=pa.array([1.0, 2.0]))]), PLAN, SPARK)
 
 
-@pytest.mark.skipif(find_spec("pyspark") is None, reason="pyspark is not installed (make spark)")
+@pytest.mark.usefixtures("pyspark_installed")
 def test_a_spark_server_that_does_not_answer_is_named(monkeypatch, stored):
     from pyspark.sql import SparkSession
 

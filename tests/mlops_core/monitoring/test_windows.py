@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from mlops_core.monitoring.windows import Window, window_at, windows_around
 
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - naive on purpose
+EARLIEST = datetime(2000, 1, 1)  # noqa: DTZ001 - hypothesis wants bounds without a zone and adds it itself
+LATEST = datetime(2050, 1, 1)  # noqa: DTZ001 - the same
+MOMENTS = st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC))
 
 
 @given(MOMENTS, st.sampled_from([1, 7]))

@@ -227,7 +227,7 @@ with store.read() as session:
 
 
 def test_a_time_without_a_zone_is_refused(store, actor):
-    naive = datetime(2025, 3, 10)  # noqa: DTZ001 - naive on purpose
+    naive = datetime(2025, 3, 10)  # noqa: DTZ001 - that it has no zone is tested
     with pytest.raises((ValueError, StatementError), match="has no time zone"):
         store.bookkeep(actor, lambda unit: unit.add(JobRun(job="x", state="running", started_at=naive)))
 

@@ -138,8 +138,8 @@ def test_a_batch_that_does_not_fit_is_refused_whole_and_names_the_column(warehou
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (pa.array([datetime(2025, 3, 10)]), "'x' holds times without a time zone"),  # noqa: DTZ001 - naive on purpose
-        (pa.array([datetime(2025, 3, 10)]).dictionary_encode(), "times without a time zone"),  # noqa: DTZ001 - naive on purpose
+        (pa.array([datetime(2025, 3, 10)]), "'x' holds times without a time zone"),  # noqa: DTZ001 - that it has no zone is tested
+        (pa.array([datetime(2025, 3, 10)]).dictionary_encode(), "times without a time zone"),  # noqa: DTZ001 - that it has no zone is tested
         (pa.array([2**64 - 1], pa.uint64()), "cannot be stored"),
         (pa.array([1], pa.time64("us")), "'x' holds time64"),
         (pa.array([1], pa.duration("s")), "'x' holds duration"),
