@@ -11,7 +11,7 @@ from app.theme import status_style
 from mlops_core.domain.states import Level, MonitorKind
 from mlops_core.monitoring import Board, BoardRow, read_board
 from mlops_core.monitoring.board import describe_metric
-from mlops_core.monitoring.findings import statistic_name, with_interval
+from mlops_core.monitoring.findings import percent_of, statistic_name, with_interval
 from mlops_core.monitoring.fleet import fleet_figures
 
 _FILTERS = {
@@ -224,9 +224,9 @@ def _frame(rows: list[BoardRow], board: Board) -> pd.DataFrame:
     )
 
 
-def _arrived(row: BoardRow) -> float | None:
+def _arrived(row: BoardRow) -> str:
     found = row.finding(MonitorKind.PERFORMANCE)
-    return 100 * found.outcomes_share if found and found.outcomes_share is not None else None
+    return percent_of(found.outcomes_share) if found and found.outcomes_share is not None else "—"
 
 
 def _latency(row: BoardRow) -> str:
@@ -257,10 +257,10 @@ _COLUMNS = {
     "change": st.column_config.TextColumn(
         "vs training", width=78, alignment="right", help="Measured on outcomes, minus the held-out figure"
     ),
-    "arrived": st.column_config.NumberColumn(
+    "arrived": st.column_config.TextColumn(
         "Outcomes in",
-        format="%.0f %%",
         width=84,
+        alignment="right",
         help="How many predictions of the measured window have an outcome",
     ),
     "outcomes": st.column_config.TextColumn(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from mlops_core.domain.states import Level, MonitorKind
 from mlops_core.monitoring.levels import FEWEST_ROWS
 
-__all__ = ["STATISTIC_NAMES", "Finding", "outcomes_in", "statistic_name", "with_interval"]
+__all__ = ["STATISTIC_NAMES", "Finding", "outcomes_in", "percent_of", "statistic_name", "with_interval"]
 
 STATISTIC_NAMES = {
     "psi": "PSI",
@@ -135,16 +135,16 @@ def with_interval(value: float, lower: float | None, upper: float | None) -> str
 
 
 def outcomes_in(share: float | None) -> str:
-    """Return how many outcomes have arrived: `64 % of outcomes in`; empty when it is not known.
+    """Return how many outcomes have arrived: `64 % of outcomes in`; empty when it is not known."""
+    return f"{percent_of(share)} of outcomes in" if share is not None else ""
 
-    A share below 1 never reads as 100 %, nor one above 0 as 0 %.
-    """
-    if share is None:
-        return ""
+
+def percent_of(share: float) -> str:
+    """Return a share as `64 %`; one below 1 never reads as 100 %, nor one above 0 as 0 %."""
     percent = round(100 * share)
     if 0 < share < 1:
         percent = min(max(percent, 1), 99)
-    return f"{percent} % of outcomes in"
+    return f"{percent} %"
 
 
 def _figure(limit: float) -> str:
