@@ -12,8 +12,17 @@ if TYPE_CHECKING:
 
     from mlops_core.domain.actors import Actor, AuditEvent
     from mlops_core.domain.features import Entity, Feature, FeatureInput, FeatureTable, FeatureUse, Snapshot
-    from mlops_core.domain.models import Alias, Metric, Model, ModelVersion, ReferenceProfile, StageChange
+    from mlops_core.domain.models import (
+        Alias,
+        ColumnImportance,
+        Metric,
+        Model,
+        ModelVersion,
+        ReferenceProfile,
+        StageChange,
+    )
     from mlops_core.domain.monitoring import (
+        CalendarEvent,
         JobRun,
         LogProgress,
         Measurement,
@@ -30,6 +39,8 @@ __all__ = [
     "Actor",
     "Alias",
     "AuditEvent",
+    "CalendarEvent",
+    "ColumnImportance",
     "Entity",
     "Feature",
     "FeatureInput",

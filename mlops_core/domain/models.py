@@ -10,6 +10,7 @@ from mlops_core.domain.columns import count, document, identity, payload, utc_ti
 
 __all__ = [
     "Alias",
+    "ColumnImportance",
     "Metric",
     "Model",
     "ModelVersion",
@@ -96,7 +97,10 @@ class Metric(SQLModel, table=True):
 
 
 class ReferenceProfile(SQLModel, table=True):
-    """The version's reference window and the grid of cells that its slices are counted on."""
+    """The version's reference window and the grid of cells that its slices are counted on.
+
+    `sample_digest` names the artefact that holds a sample of its rows, None in versions older than that.
+    """
 
     __tablename__ = "reference_profile"
 
@@ -106,3 +110,20 @@ class ReferenceProfile(SQLModel, table=True):
     end: datetime = utc_time()
     rows: int = count()
     grids: bytes = payload()
+    sample_digest: str | None = None
+
+
+class ColumnImportance(SQLModel, table=True):
+    """How much a version depends on one of its columns, 0 and up; `method` says how that was found."""
+
+    __tablename__ = "column_importance"
+    __table_args__ = (
+        UniqueConstraint("model_version_id", "column", name="column_importance_model_version_id_column_key"),
+    )
+
+    id: int = identity("column_importance")
+    model_version_id: int = Field(foreign_key="model_version.id")
+    column: str
+    value: float
+    method: str
+    rows: int = count()

@@ -9,6 +9,7 @@ from sqlmodel import Field, SQLModel
 from mlops_core.domain.columns import count, identity, payload, utc_time
 
 __all__ = [
+    "CalendarEvent",
     "JobRun",
     "LogProgress",
     "Measurement",
@@ -85,15 +86,23 @@ class LogProgress(SQLModel, table=True):
 
 
 class Monitor(SQLModel, table=True):
-    """Watches one aspect of a model version in production, window by window."""
+    """Watches one aspect of a model version in production, window by window.
+
+    `column` is the one that a drift monitor watches, empty for all of them; `segment` is `column=value`,
+    empty for all rows.
+    """
 
     __tablename__ = "monitor"
-    __table_args__ = (UniqueConstraint("model_version_id", "kind", name="monitor_model_version_id_kind_key"),)
+    __table_args__ = (
+        UniqueConstraint("model_version_id", "kind", "statistic", "column", "segment", "window_days"),
+    )
 
     id: int = identity("monitor")
     model_version_id: int = Field(foreign_key="model_version.id")
     kind: str
     statistic: str
+    column: str = ""
+    segment: str = ""
     window_days: int
     created_at: datetime = utc_time()
 
@@ -142,6 +151,23 @@ class Measurement(SQLModel, table=True):
     lower: float | None = None
     upper: float | None = None
     outcomes_share: float | None = None
+
+
+class CalendarEvent(SQLModel, table=True):
+    """Something that happened in the world and may explain a drift: a campaign, a strike, a holiday.
+
+    `model_id` is None where it concerns every model, `end` where it was a moment.
+    """
+
+    __tablename__ = "calendar_event"
+
+    id: int = identity("calendar_event")
+    title: str
+    start: datetime = utc_time()
+    end: datetime | None = utc_time(optional=True)
+    model_id: int | None = Field(default=None, foreign_key="model.id")
+    actor_id: int = Field(foreign_key="actor.id")
+    at: datetime = utc_time()
 
 
 class JobRun(SQLModel, table=True):

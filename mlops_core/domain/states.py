@@ -65,10 +65,11 @@ class FeatureStatus(StrEnum):
 
 
 class MonitorKind(StrEnum):
-    """What a monitor watches."""
+    """What a monitor watches; an estimate is performance before its outcomes are known."""
 
     DRIFT = "drift"
     PERFORMANCE = "performance"
+    ESTIMATE = "estimate"
     LATENCY = "latency"
     USAGE = "usage"
     FRESHNESS = "freshness"

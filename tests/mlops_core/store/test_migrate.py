@@ -7,7 +7,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlmodel import Session, select
 
-from mlops_core.domain import Measurement, Threshold, metadata
+from mlops_core.domain import Measurement, Monitor, Threshold, metadata
 from mlops_core.domain.errors import NoWorkspace
 from mlops_core.store.migrate import alembic_config, current_version, head_version, take_down, upgrade
 
@@ -104,6 +104,9 @@ def test_a_store_of_the_first_schema_keeps_its_rows_and_gains_the_columns(engine
     with Session(engine) as session:
         measured, limit = session.exec(select(Measurement)).one(), session.exec(select(Threshold)).one()
         assert (measured.value, measured.rows, measured.level) == (0.02, 40, "in_range")
+        monitor = session.exec(select(Monitor)).one()
+        assert (monitor.id, monitor.kind, monitor.column, monitor.segment) == (1, "drift", "", "")
+        assert measured.monitor_id == limit.monitor_id == monitor.id
         assert measured.lower is measured.upper is measured.outcomes_share is None
         assert (limit.value, limit.reason, limit.kind, limit.parameters) == (0.1, "rule", None, None)
         limit.kind, limit.parameters = "learned", {"k": 3.0}
