@@ -11,6 +11,7 @@ import typer
 from mlops_core import __version__
 from mlops_core.cli.drift import drift
 from mlops_core.cli.evaluate import evaluate
+from mlops_core.cli.event import event
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError
 
@@ -147,6 +148,7 @@ def doctor(workspace: WorkspaceOption = None) -> None:
 
 app.command()(drift)
 app.command()(evaluate)
+app.command()(event)
 
 
 @app.command()

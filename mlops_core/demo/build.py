@@ -12,6 +12,7 @@ from deltalake.exceptions import DeltaError
 from sqlalchemy.exc import OperationalError
 
 from mlops_core.clock import FixedClock
+from mlops_core.demo.campaigns import add_campaigns
 from mlops_core.demo.household_features import build_feature_tables
 from mlops_core.demo.purchases import load_purchases, week_end
 from mlops_core.demo.recipes import recipes
@@ -20,6 +21,7 @@ from mlops_core.demo.scenario import Scenario, load_scenario
 from mlops_core.demo.targets import all_targets
 from mlops_core.demo.world import Demo, add_people, declare_features, train_models
 from mlops_core.domain.errors import Conflict, NoWorkspace, StoreError, WarehouseError
+from mlops_core.domain.states import Role
 from mlops_core.registry import list_models
 from mlops_core.settings import Settings
 from mlops_core.store import inspect_file, reset_store
@@ -125,6 +127,7 @@ def _build(
     steps("writing feature tables")
     declare_features(demo)
     train_models(demo, steps)
+    add_campaigns(workspace, demo.person(Role.DIRECTOR), clock.at, week_end(last_week))
     for week in replayed:
         replay_week(demo, system, clock, week, steps)
     set_clock(workspace, system, clock.at)

@@ -1,0 +1,283 @@
+"""What happened near a date: versions, upstream models, features, thresholds, and the calendar."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlmodel import Session, col, select
+
+from mlops_core.domain import (
+    Actor,
+    AuditEvent,
+    CalendarEvent,
+    Feature,
+    FeatureInput,
+    FeatureTable,
+    FeatureUse,
+    Model,
+    ModelVersion,
+    StageChange,
+)
+from mlops_core.domain.errors import Conflict, InvalidInput
+from mlops_core.domain.states import Role, Stage
+from mlops_core.explanation.results import Event
+from mlops_core.registry.models import champion_of, find_model
+from mlops_core.store import UnitOfWork
+from mlops_core.workspace import Workspace, require_role
+
+__all__ = ["BEFORE", "KEEPERS", "add_calendar_event", "events_near", "events_of_model"]
+
+BEFORE: Final = timedelta(days=14)
+"""How long before a date something may have happened and still be the reason for what began there."""
+
+KEEPERS: Final = (Role.DIRECTOR, Role.LEAD, Role.DATA_SCIENTIST, Role.ML_ENGINEER)
+"""Who may note an event in the calendar."""
+
+_LONGEST_TITLE: Final = 120
+_ROUTINE: Final = ("features.written", "feature_table.created", "monitors.created")
+"""What is recorded in the ordinary course of things and explains no drift."""
+
+
+def events_near(workspace: Workspace, version: ModelVersion, since: datetime, until: datetime) -> list[Event]:
+    """Return what happened from 14 days before `since` up to `until`, what is nearest to `since` first.
+
+    Looked for are: another version of the model in production, or one that was taken out of it; a version of
+    a model whose predictions are features of this one; changes of the features it uses and of their
+    tables, as the audit log has them; its thresholds; and the events of the calendar that concern every
+    model or this one. An event of the calendar that has an end is there twice: as it began, and as it ended.
+
+    Parameters
+    ----------
+    since, until
+        Aware; `until` is not included.
+    """
+    first = since - BEFORE
+    with workspace.store.read() as session:
+        model = session.get_one(Model, version.model_id)
+        found = [
+            *_stage_changes(session, model, first, until),
+            *_upstream_changes(session, version, first, until),
+            *_recorded_changes(session, model, version, first, until),
+            *_calendar(session, model, first, until),
+        ]
+    return sorted(found, key=lambda event: (abs(event.at - since), event.at, event.kind, event.title))
+
+
+def events_of_model(workspace: Workspace, name: str, since: datetime, until: datetime) -> list[Event]:
+    """Return the events near a date for the version of a model that is in production.
+
+    Raises
+    ------
+    NotFound
+        There is no such model, or none of its versions is in production.
+    """
+    with workspace.store.read() as session:
+        version = champion_of(session, find_model(session, name))
+    return events_near(workspace, version, since, until)
+
+
+def add_calendar_event(
+    workspace: Workspace,
+    actor: Actor,
+    *,
+    title: str,
+    start: datetime,
+    end: datetime | None = None,
+    model_name: str | None = None,
+) -> CalendarEvent:
+    """Note something that may move data: a campaign, a holiday, a new price list.
+
+    Parameters
+    ----------
+    title
+        What it is called, one line of at most 120 characters: `Campaign 18`.
+    start, end
+        Aware; it lasts until `end`, which is not included. None: it happened at `start`.
+    model_name
+        The only model that it concerns; None for all.
+
+    Raises
+    ------
+    InvalidInput
+        The title is empty, too long or more than a line, a time has no zone, or it would end before it began.
+    Conflict
+        It is noted already.
+    NotFound
+        There is no such model.
+    NotPermitted
+    """
+    require_role(actor, "note an event", *KEEPERS)
+    title = title.strip()
+    _check_title(title)
+    start = _aware(title, "start", start)
+    end = None if end is None else _aware(title, "end", end)
+    if end is not None and end <= start:
+        raise InvalidInput(
+            f"event '{title}' would end on {end:%d %b %Y %H:%M}, and begin on {start:%d %b %Y %H:%M}: "
+            "give an end after the start, or none"
+        )
+
+    def work(unit: UnitOfWork) -> CalendarEvent:
+        model = find_model(unit.session, model_name) if model_name else None
+        model_id = model.id if model else None
+        same = unit.session.exec(
+            select(CalendarEvent).where(
+                CalendarEvent.title == title,
+                CalendarEvent.start == start,
+                col(CalendarEvent.model_id).is_(None)
+                if model_id is None
+                else CalendarEvent.model_id == model_id,
+            )
+        ).first()
+        whom = f"for model {model.name}" if model else "for every model"
+        if same is not None:
+            raise Conflict(f"event '{title}' on {start:%d %b %Y} is noted already {whom}")
+        event = unit.add(
+            CalendarEvent(
+                title=title, start=start, end=end, model_id=model_id, actor_id=actor.id, at=unit.now
+            )
+        )
+        unit.record(
+            "calendar.noted",
+            "calendar event",
+            title,
+            f"Event {title} was noted {_when(start, end)} {whom}",
+            start=start.isoformat(),
+            end=end.isoformat() if end else None,
+            model=model.name if model else None,
+        )
+        return event
+
+    return workspace.store.write(actor, work)
+
+
+def _stage_changes(session: Session, model: Model, first: datetime, until: datetime) -> Iterator[Event]:
+    """Yield promotions of the model's own versions, and what left production without a successor."""
+    changes = session.exec(
+        select(StageChange, ModelVersion.number, Actor.full_name)
+        .join(ModelVersion, col(ModelVersion.id) == col(StageChange.model_version_id))
+        .join(Actor, col(Actor.id) == col(StageChange.actor_id))
+        .where(ModelVersion.model_id == model.id, col(StageChange.at) < until)
+        .order_by(col(StageChange.id))
+    ).all()
+    promoted = {change.at for change, _, _ in changes if change.stage == Stage.PRODUCTION}
+    served: set[int] = set()
+    for change, number, who in changes:
+        again = number in served
+        if change.stage == Stage.PRODUCTION:
+            served.add(number)
+        if change.at < first:
+            continue
+        if change.stage == Stage.PRODUCTION:
+            how = "put back into production" if again else "promoted"
+            yield Event(change.at, "version", f"Version {number} was {how} by {who}")
+        elif change.stage == Stage.ARCHIVED and again and change.at not in promoted:
+            yield Event(change.at, "version", f"Version {number} was taken out of production by {who}")
+
+
+def _upstream_changes(
+    session: Session, version: ModelVersion, first: datetime, until: datetime
+) -> Iterator[Event]:
+    """Yield promotions of the models whose predictions are features of the version."""
+    rows = session.exec(
+        select(StageChange.at, Model.name, ModelVersion.number, Actor.full_name, Feature.name)
+        .select_from(FeatureUse)
+        .join(Feature, col(Feature.id) == col(FeatureUse.feature_id))
+        .join(FeatureInput, col(FeatureInput.feature_id) == col(Feature.id))
+        .join(Model, col(Model.id) == col(FeatureInput.model_id))
+        .join(ModelVersion, col(ModelVersion.model_id) == col(Model.id))
+        .join(StageChange, col(StageChange.model_version_id) == col(ModelVersion.id))
+        .join(Actor, col(Actor.id) == col(StageChange.actor_id))
+        .where(
+            FeatureUse.model_version_id == version.id,
+            Model.id != version.model_id,
+            StageChange.stage == Stage.PRODUCTION,
+            col(StageChange.at) >= first,
+            col(StageChange.at) < until,
+        )
+        .order_by(col(Feature.name))
+    ).all()
+    features: dict[tuple[datetime, str], list[str]] = {}
+    for at, name, number, who, feature in rows:
+        features.setdefault((at, f"{name} version {number} was promoted by {who}, which gives"), []).append(
+            feature
+        )
+    for (at, what), given in features.items():
+        yield Event(at, "upstream", f"{what} {', '.join(given)}")
+
+
+def _recorded_changes(
+    session: Session, model: Model, version: ModelVersion, first: datetime, until: datetime
+) -> Iterator[Event]:
+    """Yield what the audit log has about the version's features, their tables, and its thresholds."""
+    used = session.exec(
+        select(Feature.name, FeatureTable.name)
+        .join(FeatureUse, col(FeatureUse.feature_id) == col(Feature.id))
+        .join(FeatureTable, col(FeatureTable.id) == col(Feature.feature_table_id))
+        .where(FeatureUse.model_version_id == version.id)
+    ).all()
+    kinds = {
+        "feature": ("feature", {feature for feature, _ in used}),
+        "feature table": ("feature", {table for _, table in used}),
+        "model version": ("threshold", {f"{model.name}:{version.number}"}),
+    }
+    rows = session.exec(
+        select(AuditEvent, Actor.full_name)
+        .join(Actor, col(Actor.id) == col(AuditEvent.actor_id))
+        .where(
+            col(AuditEvent.at) >= first,
+            col(AuditEvent.at) < until,
+            col(AuditEvent.subject_kind).in_(list(kinds)),
+            col(AuditEvent.action).not_in(_ROUTINE),
+        )
+        .order_by(col(AuditEvent.id))
+    )
+    for row, who in rows:
+        kind, subjects = kinds[row.subject_kind]
+        about_monitors = row.action.startswith("monitor")
+        if row.subject in subjects and (kind == "feature" or about_monitors):
+            yield Event(row.at, kind, f"{row.summary[:1].upper()}{row.summary[1:]} (by {who})")
+
+
+def _calendar(session: Session, model: Model, first: datetime, until: datetime) -> Iterator[Event]:
+    rows = session.exec(
+        select(CalendarEvent)
+        .where(
+            col(CalendarEvent.model_id).is_(None) | (CalendarEvent.model_id == model.id),
+            col(CalendarEvent.start) < until,
+        )
+        .order_by(col(CalendarEvent.id))
+    )
+    for row in rows:
+        if row.start >= first:
+            title = f"{row.title} began" if row.end else row.title
+            yield Event(row.start, "calendar", title, row.end)
+        if row.end is None:
+            continue
+        ended = row.end - timedelta(microseconds=1)  # what lasts until midnight ends the day before
+        if first <= ended < until:
+            yield Event(ended, "calendar", f"{row.title} ended")
+
+
+def _check_title(title: str) -> None:
+    if not title:
+        raise InvalidInput("an event needs a title, such as 'Campaign 18'")
+    if len(title) > _LONGEST_TITLE:
+        raise InvalidInput(
+            f"the title '{title[:40]}…' has {len(title)} characters: give at most {_LONGEST_TITLE}"
+        )
+    if not title.isprintable():
+        raise InvalidInput(f"the title {title!r} holds line breaks or unprintable characters: give one line")
+
+
+def _aware(title: str, what: str, moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise InvalidInput(f"the {what} of event '{title}', {moment}, has no time zone: give it in UTC")
+    return moment.astimezone(UTC)
+
+
+def _when(start: datetime, end: datetime | None) -> str:
+    first = f"{start:%d %b %Y}"
+    if end is None:
+        return f"on {first}"
+    return f"from {first} to {end - timedelta(microseconds=1):%d %b %Y}"
