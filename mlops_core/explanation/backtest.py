@@ -1,0 +1,367 @@
+"""Backtest: when a monitor would have warned had it been on, and whether accuracy then fell."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from sqlmodel import Session, col, select
+
+from mlops_core.domain import Model, ModelVersion, Monitor, StoredSlice
+from mlops_core.domain.errors import InvalidInput, NotFound
+from mlops_core.domain.states import Level, MonitorKind, Origin
+from mlops_core.explanation.falls import Fall, newest_measurements, read_accuracy
+from mlops_core.explanation.threshold_outcomes import ThresholdOutcome, outcome_of, propose
+from mlops_core.explanation.warnings import Past
+from mlops_core.monitoring.findings import statistic_name
+from mlops_core.monitoring.levels import FEWEST_ROWS, Limit
+from mlops_core.monitoring.reading import read_reference
+from mlops_core.monitoring.thresholds import (
+    AnyThreshold,
+    ConstantThreshold,
+    LearnedThreshold,
+    RuleOfThumb,
+    reference_history,
+    threshold_of,
+)
+from mlops_core.monitoring.watch import monitors_of, thresholds_of
+from mlops_core.monitoring.windows import Window, window_at
+from mlops_core.registry.columns import PREDICTION, SCORE
+from mlops_core.registry.models import champion_of, find_model
+from mlops_core.slices import NumericGrid, merge_encoded
+from mlops_core.statistics import DRIFT_STATISTICS, PERFORMANCE_STATISTICS
+from mlops_core.workspace import Workspace
+
+__all__ = ["Backtest", "ThresholdOutcome", "backtest_column"]
+
+_FEWEST_WINDOWS = 3
+_ESTIMATE = "estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What several thresholds on one statistic would have done.
+
+    Attributes
+    ----------
+    column
+        Empty for an estimate of the model's performance.
+    windows, values, rows
+        The statistic of each window, oldest first; None where it was not judged.
+    metric
+        What fell: the model's primary metric, empty where it has none.
+    falls
+        Each has the date of its windows, not that at which their outcomes became known.
+    known_to
+        Up to when accuracy is known; None when it is not, and nobody can say which warnings were false.
+    outcomes
+        By threshold; the proposed one last.
+    proposed
+        None where no threshold can be proposed.
+    reason
+        Why this one is proposed, or none.
+    sentence
+        What the proposed one would have done, or else the first.
+    notes
+        What is missing, and why, in words.
+    """
+
+    model: str
+    version: int
+    column: str
+    statistic: str
+    segment: str
+    days: int
+    horizon_days: float
+    windows: Sequence[Window]
+    values: Sequence[float | None]
+    rows: Sequence[int]
+    metric: str
+    falls: Sequence[Fall]
+    known_to: datetime | None
+    outcomes: Sequence[ThresholdOutcome]
+    proposed: ThresholdOutcome | None
+    reason: str
+    sentence: str
+    notes: Sequence[str]
+
+
+def backtest_column(
+    workspace: Workspace,
+    name: str,
+    *,
+    column: str,
+    statistic: str = "psi",
+    segment: str = "",
+    days: int = 7,
+    horizon_days: float = 14,
+    thresholds: Sequence[AnyThreshold] | None = None,
+) -> Backtest:
+    """Replay thresholds over what a statistic of a model's champion was, from its stored slices.
+
+    Falls of accuracy, and what is a warning before one, are defined in `falls` and `warnings`.
+
+    Parameters
+    ----------
+    column
+        One of the version's columns, `prediction` or `score`. Empty for the performance that was estimated
+        without outcomes; the statistic is then the model's primary metric.
+    segment
+        `column=value`, or empty for all rows.
+    days
+        Length of a window, 1 or 7. A window of fewer than 200 predictions is not judged.
+    horizon_days
+        How many days before a fall a warning is of use.
+    thresholds
+        None takes that of the monitor, one learned from the reference, and the rule of thumb,
+        those that there are.
+
+    Raises
+    ------
+    NotFound
+        There is no such model, column or segment.
+    InvalidInput
+        The statistic is not defined for the column, `days` is neither 1 nor 7, or there are fewer than 3
+        windows to judge.
+    """
+    if days not in {1, 7}:
+        raise InvalidInput(f"windows of {days} days are not measured: choose 1 or 7")
+    if not 0 <= horizon_days < math.inf:
+        raise InvalidInput(f"a horizon of {horizon_days} days is no span: choose 0 or more, such as 14")
+    with workspace.store.read() as session:
+        model = find_model(session, name)
+        version = champion_of(session, model)
+    above = _side(workspace, model, version, column, statistic, segment)
+    accuracy = read_accuracy(workspace, model, version, segment)
+    found = _series(workspace, version, column, statistic, segment, days)
+    if len([one for one in found if one[1] is not None]) < _FEWEST_WINDOWS:
+        what = f"'{column}'" if column else f"the estimated {statistic_name(statistic)}"
+        raise InvalidInput(
+            f"{what} of model '{name}' has fewer than {_FEWEST_WINDOWS} windows of {FEWEST_ROWS} predictions"
+            f"{f' in {segment}' if segment else ''}: wait for more, or choose "
+            f"{'weeks' if days == 1 else 'all rows' if segment else 'another model'}"
+        )
+    past = Past(
+        [window for window, _, _ in found],
+        [value for _, value, _ in found],
+        accuracy.falls,
+        accuracy.known_to,
+        horizon_days,
+    )
+    chosen, notes = _resolve(workspace, version, column, statistic, segment, days, thresholds)
+    unknown = accuracy.unknown_reason
+    outcomes = [outcome_of(past, *one, unknown) for one in chosen]
+    proposed, reason = propose(past, outcomes, statistic, unknown, above=above)
+    if unknown:
+        notes.append(f"Which warnings were false is not known: {unknown}.")
+    best = proposed or (outcomes[0] if outcomes else None)
+    return Backtest(
+        model=name,
+        version=version.number,
+        column=column,
+        statistic=statistic,
+        segment=segment,
+        days=days,
+        horizon_days=horizon_days,
+        windows=past.windows,
+        values=past.values,
+        rows=[rows for _, _, rows in found],
+        metric=accuracy.metric,
+        falls=accuracy.falls,
+        known_to=accuracy.known_to,
+        outcomes=[*outcomes, proposed] if proposed else outcomes,
+        proposed=proposed,
+        reason=reason,
+        sentence=best.sentence if best else reason,
+        notes=notes,
+    )
+
+
+def _side(
+    workspace: Workspace, model: Model, version: ModelVersion, column: str, statistic: str, segment: str
+) -> bool:
+    """Return whether a value is outside from the limit upwards, after looking at what was asked."""
+    if not column:
+        if statistic != model.primary_metric or statistic not in PERFORMANCE_STATISTICS:
+            raise InvalidInput(
+                f"model '{model.name}' has no estimated {statistic}: name a column, or choose "
+                f"{model.primary_metric or 'another model'}"
+            )
+        if segment:
+            raise InvalidInput("estimated performance is stored for all rows: leave the segment out")
+        return not PERFORMANCE_STATISTICS[statistic].higher_is_better
+    if statistic not in DRIFT_STATISTICS:
+        raise InvalidInput(f"there is no statistic '{statistic}': choose from {', '.join(DRIFT_STATISTICS)}")
+    grids, reference = read_reference(workspace, version)
+    columns = [one for one in (*version.columns, PREDICTION, SCORE) if one in reference.columns]
+    if column not in columns:
+        raise NotFound(f"model '{model.name}' has no column '{column}': choose from {', '.join(columns)}")
+    chosen = DRIFT_STATISTICS[statistic]
+    kind = "numeric" if isinstance(grids[column], NumericGrid) else "categorical"
+    if kind not in chosen.kinds:
+        fitting = ", ".join(one.name for one in DRIFT_STATISTICS.values() if kind in one.kinds)
+        raise InvalidInput(
+            f"{statistic} is not defined for '{column}', a {kind} column: choose one of {fitting}"
+        )
+    if segment:
+        with workspace.store.read() as session:
+            known = session.exec(
+                select(StoredSlice.segment).where(StoredSlice.model_version_id == version.id).distinct()
+            ).all()
+        if segment not in known:
+            raise NotFound(f"model '{model.name}' has no segment '{segment}': choose one of its own")
+    return chosen.higher_is_drift
+
+
+_Series = list[tuple[Window, float | None, int]]
+
+
+def _series(
+    workspace: Workspace, version: ModelVersion, column: str, statistic: str, segment: str, days: int
+) -> _Series:
+    """Return windows, values and rows: as a monitor has measured them, else from the slices."""
+    with workspace.store.read() as session:
+        monitor = None if segment else _monitor(session, version, column, statistic, days)
+        rows = newest_measurements(session, monitor, statistic, column) if monitor else []
+    if rows or not column:
+        return [
+            (
+                Window(row.window_start, row.window_end),
+                row.value if not column or row.rows >= FEWEST_ROWS else None,
+                row.rows,
+            )
+            for row in rows
+        ]
+    return _from_slices(workspace, version, column, statistic, segment, days)
+
+
+def _from_slices(
+    workspace: Workspace, version: ModelVersion, column: str, statistic: str, segment: str, days: int
+) -> _Series:
+    chosen = DRIFT_STATISTICS[statistic]
+    grids, whole = read_reference(workspace, version)
+
+    def payloads(origin: Origin) -> Sequence[tuple[datetime, bytes]]:
+        with workspace.store.read() as session:
+            return session.exec(
+                select(StoredSlice.start, StoredSlice.payload)
+                .where(
+                    StoredSlice.model_version_id == version.id,
+                    StoredSlice.origin == origin,
+                    StoredSlice.segment == segment,
+                )
+                .order_by(col(StoredSlice.start))
+            ).all()
+
+    reference = (
+        merge_encoded([payload for _, payload in payloads(Origin.REFERENCE)], [column]) if segment else whole
+    )
+    found: _Series = []
+    for window, run in groupby(payloads(Origin.PRODUCTION), key=lambda row: window_at(row[0], days)):
+        current = merge_encoded([payload for _, payload in run], [column])
+        value = math.nan
+        if column in current.columns and column in reference.columns and current.rows >= FEWEST_ROWS:
+            value = chosen.compute(reference.columns[column], current.columns[column], grids[column])
+        found.append((window, value if math.isfinite(value) else None, current.rows))
+    return found
+
+
+def _monitor(
+    session: Session, version: ModelVersion, column: str, statistic: str, days: int | None
+) -> Monitor | None:
+    """Return the monitor of all rows that measures this, one of the column alone before one of all columns.
+
+    With `days` None, windows of any length.
+    """
+    kind = MonitorKind.DRIFT if column else _ESTIMATE
+    found = [
+        one
+        for one in monitors_of(session, version)
+        if (one.kind, one.statistic, getattr(one, "segment", "")) == (kind, statistic, "")
+        and getattr(one, "column", "") in {"", column}
+        and (not column or days in {None, one.window_days})
+    ]
+    return max(found, key=lambda one: bool(getattr(one, "column", "")), default=None)
+
+
+_Chosen = list[tuple[str, AnyThreshold, Limit]]
+
+
+def _resolve(
+    workspace: Workspace,
+    version: ModelVersion,
+    column: str,
+    statistic: str,
+    segment: str,
+    days: int,
+    thresholds: Sequence[AnyThreshold] | None,
+) -> tuple[_Chosen, list[str]]:
+    """Return the thresholds with their limits, and in words what cannot be had."""
+    named = (
+        [(_name_of(one, thresholds), one) for one in thresholds]
+        if thresholds is not None
+        else _customary(workspace, version, column, statistic)
+    )
+    chosen, notes, history = [], [], None
+    for name, threshold in named:
+        try:
+            if isinstance(threshold, LearnedThreshold):
+                if history is None:
+                    history = reference_history(workspace, version, statistic, column, days)
+                limit = threshold.resolve(history)
+                if segment:
+                    notes.append(f"The learned limit is that of all rows: {segment} moves more by chance.")
+            else:
+                limit = threshold.resolve()
+        except InvalidInput as error:
+            if thresholds is not None:
+                raise
+            notes.append(f"There is no {name} threshold: {error}.")
+        else:
+            chosen.append((name, threshold, limit))
+    return chosen, notes
+
+
+def _customary(
+    workspace: Workspace, version: ModelVersion, column: str, statistic: str
+) -> list[tuple[str, AnyThreshold]]:
+    with workspace.store.read() as session:
+        monitor = (
+            _monitor(session, version, column, statistic, None)
+            if column
+            else next(
+                (
+                    one
+                    for one in monitors_of(session, version)
+                    if (one.kind, one.statistic) == (MonitorKind.PERFORMANCE, statistic)
+                ),
+                None,
+            )
+        )
+        rows = thresholds_of(session, [monitor])[monitor.id] if monitor else []
+        named = [("current", threshold_of(row)) for row in rows if row.level == Level.WARNING]
+    if column:
+        chosen = DRIFT_STATISTICS[statistic]
+        named.append(
+            (
+                "learned",
+                LearnedThreshold(
+                    Level.WARNING, chosen.higher_is_drift, lowest=chosen.lower, highest=chosen.upper
+                ),
+            )
+        )
+        named.append(("rule of thumb", RuleOfThumb(Level.WARNING, statistic)))
+    return named
+
+
+def _name_of(threshold: AnyThreshold, given: Sequence[AnyThreshold]) -> str:
+    """Return how a given threshold was chosen, with its figure where several were chosen alike."""
+    name = threshold.kind.replace("_", " ")
+    if sum(one.kind == threshold.kind for one in given) == 1:
+        return name
+    if isinstance(threshold, ConstantThreshold):
+        return f"{name} {threshold.value:.3g}"
+    if isinstance(threshold, LearnedThreshold):
+        return f"{name}, {threshold.k:g} standard deviations"
+    return f"{name}, {threshold.level}"
