@@ -1,0 +1,131 @@
+"""How a column is spread in two windows: the reference wide and grey behind the current."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.components.download import picture_config
+from app.theme import palette
+
+__all__ = ["draw_distribution"]
+
+_MOST_BARS = 40
+_MANY_BARS = 9
+
+
+def draw_distribution(
+    labels: Sequence[str],
+    reference: Sequence[float],
+    current: Sequence[float],
+    *,
+    marked: int,
+    names: tuple[str, str],
+    rows: tuple[int, int],
+    key: str,
+    alt: str,
+    file_name: str,
+    height: int = 190,
+) -> None:
+    """Draw the share of each bin in both windows, and mark the one that moved most.
+
+    Parameters
+    ----------
+    reference, current
+        Shares between 0 and 1, one for each label.
+    names
+        What the two windows are called, the reference first.
+    rows
+        The rows of both windows, the reference first.
+    file_name
+        The name of the picture that the chart is saved as, without its ending.
+    """
+    colors = palette()
+    shown = _bins_shown(labels, reference, current, marked)
+    words = [labels[number] for number in shown]
+    before = [100 * reference[number] for number in shown]
+    after = [100 * current[number] for number in shown]
+    place = shown.index(marked)
+    fills = [colors.current if number == marked else colors.current_faint for number in shown]
+    bars: list[dict[str, Any]] = [
+        {
+            "type": "bar",
+            "x": words,
+            "y": values,
+            "name": name,
+            "width": width,
+            "marker": {"color": color},
+            "customdata": [round(value * count / 100) for value in values],
+            "hovertemplate": f"%{{y:.1f}} % (n = %{{customdata:,}} of {count:,})",
+        }
+        for values, name, width, color, count in (
+            (before, names[0], 0.78, colors.reference, rows[0]),
+            (after, names[1], 0.42, fills, rows[1]),
+        )
+    ]
+    move = f"{after[place] - before[place]:+.1f} points".replace("-", "−")
+    mark = {
+        "x": words[place],
+        "y": max(after[place], before[place]),
+        "text": f"<b>{move}</b>",
+        "showarrow": False,
+        "yshift": 10,
+        "font": {"color": colors.text, "size": 12},
+    }
+    highest = max(*before, *after)
+    layout = {
+        "barmode": "overlay",
+        "height": height,
+        "margin": {"l": 52, "r": 8, "t": 20, "b": 4},
+        "hovermode": "x unified",
+        "showlegend": False,
+        "paper_bgcolor": colors.ground,
+        "plot_bgcolor": colors.ground,
+        "yaxis": {
+            "ticksuffix": " %",
+            "gridcolor": colors.grid,
+            "zeroline": False,
+            "range": [0, 1.12 * highest],
+            "nticks": 5,
+            "tickfont": {"size": 11, "color": colors.muted},
+        },
+        "xaxis": {
+            "type": "category",
+            "tickfont": {"size": 11 if len(words) <= _MANY_BARS else 10, "color": colors.muted},
+            "automargin": True,
+            "showgrid": False,
+        },
+        "annotations": [mark, *_names(names, colors.reference_text, colors.current)],
+    }
+    st.plotly_chart(
+        {"data": bars, "layout": layout}, key=key, config=picture_config(file_name), alt=alt
+    )
+
+
+def _bins_shown(
+    labels: Sequence[str], reference: Sequence[float], current: Sequence[float], marked: int
+) -> list[int]:
+    """Return the bins to draw: of very many, those that hold or moved most, in their order."""
+    if len(labels) <= _MOST_BARS:
+        return list(range(len(labels)))
+    weight = sorted(range(len(labels)), key=lambda number: -max(reference[number], current[number]))
+    return sorted({*weight[: _MOST_BARS - 1], marked})
+
+
+def _names(names: tuple[str, str], before: str, after: str) -> list[dict[str, Any]]:
+    """Return the names of both windows, in their colours, at the upper right."""
+    text = f"<span style='color:{before}'>■ {names[0]}</span>   <span style='color:{after}'>■ {names[1]}</span>"
+    return [
+        {
+            "text": text,
+            "xref": "paper",
+            "yref": "paper",
+            "x": 1,
+            "y": 1,
+            "xanchor": "right",
+            "yanchor": "bottom",
+            "yshift": 2,
+            "showarrow": False,
+            "font": {"size": 11},
+        }
+    ]

@@ -1,0 +1,1 @@
+"""What the explorer page is put together from."""
