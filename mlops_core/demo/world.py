@@ -225,9 +225,7 @@ def _train_one(demo: Demo, recipe: Recipe) -> Served:
             columns=recipe.features,
             snapshot=snapshot,
             metrics=_metrics(recipe, held_out),
-            reference=pa.Table.from_pandas(
-                scored[[*columns, "prediction", "predicted_at"]], preserve_index=False
-            ),
+            reference=_scored_reference(recipe, scored, columns),
             commit=commit_state(console_root()),
         ),
     )
@@ -236,6 +234,15 @@ def _train_one(demo: Demo, recipe: Recipe) -> Served:
     move_version(workspace, lead, recipe.name, version.number, Stage.APPROVED)
     version = promote_version(workspace, lead, recipe.name, version.number)
     return Served(recipe, version, load_estimator(workspace, version.artefact_digest))
+
+
+def _scored_reference(recipe: Recipe, scored: pd.DataFrame, columns: list[str]) -> pa.Table:
+    """Return the scored reference; outcomes only where the model was not trained on them."""
+    reference = scored[[*columns, "prediction", "predicted_at"]]
+    if recipe.target:
+        held_out = scored["week"].isin(recipe.held_out_weeks)
+        reference = reference.assign(outcome=scored["outcome"].astype(float).where(held_out))
+    return pa.Table.from_pandas(reference, preserve_index=False)
 
 
 def _reference_frame(demo: Demo) -> pd.DataFrame:

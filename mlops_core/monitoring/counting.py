@@ -26,13 +26,13 @@ from mlops_core.monitoring.log_queries import (
     latest_by_day,
     outcomes_that_arrived,
 )
-from mlops_core.monitoring.logs import OUTCOME, VERSION, log_table
+from mlops_core.monitoring.logs import VERSION, log_table
 from mlops_core.monitoring.progress import NEVER, Progress
 from mlops_core.monitoring.reading import read_grids
 from mlops_core.registry.columns import PREDICTED_AT, PREDICTION, SCORE
+from mlops_core.registry.reference import outcome_plan
 from mlops_core.slices import (
     Grids,
-    OutcomePlan,
     Outcomes,
     Slice,
     SliceKey,
@@ -45,17 +45,12 @@ from mlops_core.slices import (
     merge_outcomes,
     merge_slices,
 )
-from mlops_core.slices import ProblemType as OutcomeProblem
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace
 
 __all__ = ["count_logs"]
 
 _Row = TypeVar("_Row", StoredSlice, OutcomeSlice)
-_OUTCOMES: dict[ProblemType, OutcomeProblem] = {
-    ProblemType.BINARY: "binary",
-    ProblemType.MULTICLASS: "multiclass",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +216,7 @@ class _OutcomeCounter:
 
     def __init__(self, model: Model, version: ModelVersion, grids: Grids) -> None:
         scored = model.problem_type == ProblemType.BINARY and SCORE in grids
-        self._plan = OutcomePlan(
-            time_column=PREDICTED_AT,
-            period="day",
-            problem_type=_OUTCOMES.get(ProblemType(model.problem_type), "regression"),
-            prediction_column=PREDICTION,
-            outcome_column=OUTCOME,
-            segment_columns=tuple(model.segment_columns),
-            score_column=SCORE if scored else None,
-        )
+        self._plan = outcome_plan(model, scored=scored)
         self.columns = [PREDICTION, *([SCORE] if scored else []), *model.segment_columns]
 
     def count(self, rows: Sequence[pa.RecordBatch]) -> dict[SliceKey, Outcomes]:

@@ -19,7 +19,7 @@ from mlops_core.monitoring.log_rows import (
     without_repeats,
 )
 from mlops_core.monitoring.reading import read_grids
-from mlops_core.registry.columns import LATENCY, PREDICTED_AT, PREDICTION, SCORE
+from mlops_core.registry.columns import LATENCY, OUTCOME, PREDICTED_AT, PREDICTION, SCORE
 from mlops_core.registry.models import champion_of, find_model, find_version
 from mlops_core.slices import Grid, Grids, NumericGrid
 from mlops_core.store import UnitOfWork
@@ -41,7 +41,6 @@ __all__ = [
 
 PREDICTION_ID = "prediction_id"
 VERSION = "model_version"
-OUTCOME = "outcome"
 KNOWN_AT = "known_at"
 _KEYS = {
     LogKind.PREDICTIONS: (PREDICTION_ID,),

@@ -57,14 +57,22 @@ def read_slices(
 
 
 def read_outcomes(
-    workspace: Workspace, version: ModelVersion, window: Window | None, *, segment: str = _ALL_ROWS
+    workspace: Workspace,
+    version: ModelVersion,
+    window: Window | None,
+    *,
+    origin: Origin = Origin.PRODUCTION,
+    segment: str = _ALL_ROWS,
 ) -> Outcomes | None:
-    """Return the added-up outcomes of a version's predictions in a window, None when none is known."""
+    """Return the added-up outcomes of a version's predictions in a window, None when none is known.
+
+    Those of the reference (`origin`) are kept as a whole: ask for them with the window None.
+    """
     with workspace.store.read() as session:
         payloads = session.exec(
             select(OutcomeSlice.payload).where(
                 OutcomeSlice.model_version_id == version.id,
-                OutcomeSlice.origin == Origin.PRODUCTION,
+                OutcomeSlice.origin == origin,
                 OutcomeSlice.segment == segment,
                 *_inside(OutcomeSlice, window),
             )

@@ -19,7 +19,7 @@ from mlops_core.workspace import Workspace
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-__all__ = ["SKOPS", "Artefact", "load_estimator", "store_estimator"]
+__all__ = ["SKOPS", "Artefact", "load_estimator", "read_bytes", "store_bytes", "store_estimator"]
 
 SKOPS = "skops"
 _TRUSTED_MODULES = ("sklearn.", "numpy.", "scipy.")
@@ -49,11 +49,7 @@ def store_estimator(workspace: Workspace, estimator: "BaseEstimator") -> Artefac
         data = _normalised(_skops().dumps(estimator))
     except Exception as error:
         raise InvalidInput(f"the estimator cannot be stored in the skops format: {error}") from error
-    digest = hashlib.sha256(data).hexdigest()
-    path = _path(workspace, digest)
-    if not path.exists():
-        _write_whole(path, data)
-    return Artefact(digest=digest, format=SKOPS, size=len(data))
+    return Artefact(digest=store_bytes(workspace, data, SKOPS), format=SKOPS, size=len(data))
 
 
 def load_estimator(workspace: Workspace, digest: str) -> "BaseEstimator":
@@ -66,13 +62,7 @@ def load_estimator(workspace: Workspace, digest: str) -> "BaseEstimator":
     InvalidInput
         Its bytes have changed, or it holds a type that is not trusted.
     """
-    path = _path(workspace, digest)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"artefact {digest[:12]} is not in {workspace.artefact_root}") from error
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise InvalidInput(f"artefact {digest[:12]} has been altered since it was stored: restore {path}")
+    data = read_bytes(workspace, digest, SKOPS)
     skops_io = _skops()
     untrusted = skops_io.get_untrusted_types(data=data)
     foreign = [name for name in untrusted if not name.startswith(_TRUSTED_MODULES)]
@@ -80,6 +70,41 @@ def load_estimator(workspace: Workspace, digest: str) -> "BaseEstimator":
         raise InvalidInput(f"artefact {digest[:12]} holds types that are not trusted: {', '.join(foreign)}")
     estimator: BaseEstimator = skops_io.loads(data, trusted=untrusted)
     return estimator
+
+
+def store_bytes(workspace: Workspace, data: bytes, suffix: str) -> str:
+    """Store bytes by what they contain, once; return their SHA-256.
+
+    Raises
+    ------
+    StoreError
+        The folder cannot be written.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    path = _path(workspace, digest, suffix)
+    if not path.exists():
+        _write_whole(path, data)
+    return digest
+
+
+def read_bytes(workspace: Workspace, digest: str, suffix: str) -> bytes:
+    """Return stored bytes.
+
+    Raises
+    ------
+    NotFound
+        The artefact's file is not in the workspace.
+    InvalidInput
+        The bytes have changed.
+    """
+    path = _path(workspace, digest, suffix)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"artefact {digest[:12]} is not in {workspace.artefact_root}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise InvalidInput(f"artefact {digest[:12]} has been altered since it was stored: restore {path}")
+    return data
 
 
 def _skops() -> ModuleType:
@@ -90,8 +115,8 @@ def _skops() -> ModuleType:
     return module
 
 
-def _path(workspace: Workspace, digest: str) -> Path:
-    return workspace.artefact_root / digest[:2] / f"{digest}.skops"
+def _path(workspace: Workspace, digest: str, suffix: str) -> Path:
+    return workspace.artefact_root / digest[:2] / f"{digest}.{suffix}"
 
 
 def _normalised(archive: bytes) -> bytes:

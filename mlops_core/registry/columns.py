@@ -2,13 +2,15 @@
 
 from mlops_core.slices import NumericGrid
 
-__all__ = ["LATENCY", "PREDICTED_AT", "PREDICTION", "SCORE", "latency_grid"]
+__all__ = ["LATENCY", "OUTCOME", "PREDICTED_AT", "PREDICTION", "SCORE", "latency_grid"]
 
 PREDICTED_AT = "predicted_at"
 PREDICTION = "prediction"
 SCORE = "score"
 """Optional: the probability of outcome 1, or of the predicted class, where `prediction` is a label."""
 LATENCY = "latency_ms"
+OUTCOME = "outcome"
+"""What turned out to be true; in a reference it is null in the rows that trained the model."""
 
 
 def latency_grid() -> NumericGrid:

@@ -1,14 +1,11 @@
 """Register a model version with everything that it was made from."""
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlmodel import col, func, select
 
 from mlops_core.domain import (
@@ -18,29 +15,21 @@ from mlops_core.domain import (
     Metric,
     Model,
     ModelVersion,
-    ReferenceProfile,
     Snapshot,
     StageChange,
-    StoredSlice,
 )
-from mlops_core.domain.errors import InvalidInput
-from mlops_core.domain.states import Origin, Stage
+from mlops_core.domain.states import Stage
 from mlops_core.registry.artefacts import Artefact, store_estimator
-from mlops_core.registry.columns import LATENCY, PREDICTED_AT, PREDICTION, SCORE, latency_grid
-from mlops_core.registry.models import MAKERS, find_model
-from mlops_core.registry.source_control import CommitState
-from mlops_core.slices import (
-    ALL_ROWS,
-    Grids,
-    Slice,
-    SliceKey,
-    SlicePlan,
-    build_slices,
-    encode_grids,
-    encode_slice,
-    grids_from_table,
-    merge_slices,
+from mlops_core.registry.importance import (
+    Importance,
+    add_importance,
+    check_importance,
+    permutation_importance,
 )
+from mlops_core.registry.models import MAKERS, find_model
+from mlops_core.registry.reference import add_reference, count_reference
+from mlops_core.registry.reference_sample import store_reference_sample
+from mlops_core.registry.source_control import CommitState
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace, require_role
 
@@ -67,7 +56,10 @@ class NewVersion:
         Name to (value, rows), measured on the part of the data called `metrics_data`.
     reference
         The reference window, scored: `predicted_at`, `prediction`, every column and segment column; `score`
-        if the prediction is a label that comes with a probability.
+        if the prediction is a label that comes with a probability; `outcome` if it is known, null in the
+        rows that trained the model, whose errors are smaller than those of new rows.
+    importance
+        How much the model depends on each column, from 0 up; None has it found by permutation.
     """
 
     estimator: "BaseEstimator | None"
@@ -77,6 +69,7 @@ class NewVersion:
     reference: pa.Table
     commit: CommitState
     metrics_data: str = "held-out"
+    importance: Mapping[str, float] | None = None
 
 
 def register_version(workspace: Workspace, actor: Actor, model_name: str, new: NewVersion) -> ModelVersion:
@@ -93,8 +86,10 @@ def register_version(workspace: Workspace, actor: Actor, model_name: str, new: N
     require_role(actor, "register a version", *MAKERS)
     with workspace.store.read() as session:
         model = find_model(session, model_name)
-    grids, slices = _count_reference(model, new)
+    counted = count_reference(model, new)
+    importance, trouble = _importance(model, new)
     artefact = store_estimator(workspace, new.estimator) if new.estimator is not None else _ELSEWHERE
+    sample = store_reference_sample(workspace, new.reference)
 
     def work(unit: UnitOfWork) -> ModelVersion:
         known = unit.session.exec(
@@ -113,7 +108,9 @@ def register_version(workspace: Workspace, actor: Actor, model_name: str, new: N
             )
             return known
         version = _add_version(unit, model, new, artefact)
-        _add_reference(unit, version, new, grids, slices)
+        add_reference(unit, version, new.reference, counted, sample)
+        if importance is not None:
+            add_importance(unit, version, importance)
         unit.record(
             "version.registered",
             "model version",
@@ -121,56 +118,23 @@ def register_version(workspace: Workspace, actor: Actor, model_name: str, new: N
             f"{model.name} version {version.number} was registered",
             artefact=artefact.digest,
             snapshot=new.snapshot.id,
+            **({"importance": trouble} if trouble else {}),
         )
         return version
 
     return workspace.store.write(actor, work)
 
 
-def _count_reference(model: Model, new: NewVersion) -> tuple[Grids, dict[SliceKey, Slice]]:
-    needed = {PREDICTED_AT, PREDICTION, *new.columns, *model.segment_columns}
-    missing = sorted(needed - set(new.reference.column_names))
-    if missing:
-        raise InvalidInput(
-            f"the reference of model '{model.name}' lacks {', '.join(missing)}: score the reference window "
-            "with every column and segment column in it"
-        )
-    if not new.reference.num_rows:
-        raise InvalidInput(f"the reference of model '{model.name}' has no rows")
-    kind = new.reference.schema.field(PREDICTED_AT).type
-    if not pa.types.is_timestamp(kind) or kind.tz is None:
-        raise InvalidInput(
-            f"column '{PREDICTED_AT}' of the reference of model '{model.name}' holds {kind}: give times with "
-            "a time zone"
-        )
-    watched = list(dict.fromkeys([*new.columns, *model.segment_columns, PREDICTION]))
-    if SCORE in new.reference.column_names and SCORE not in watched:
-        watched.append(SCORE)
-    grids = dict(grids_from_table(new.reference, watched))
-    if new.estimator is not None:
-        grids[LATENCY] = latency_grid()
-    plan = SlicePlan(
-        time_column=PREDICTED_AT,
-        period="day",
-        grids={name: grid for name, grid in grids.items() if name != LATENCY},
-        segment_columns=tuple(model.segment_columns),
-    )
-    return grids, _by_day_and_by_segment(build_slices(new.reference.to_batches(), plan))
-
-
-def _by_day_and_by_segment(slices: dict[SliceKey, Slice]) -> dict[SliceKey, Slice]:
-    """Keep all rows day by day, whose spread tells what is normal, and each segment as a whole."""
-    first = min(key.start for key in slices)
-    segments: dict[str, list[Slice]] = defaultdict(list)
-    for key, counted in slices.items():
-        segments[key.segment].append(counted)
-    days = {key: counted for key, counted in slices.items() if key.segment == ALL_ROWS}
-    wholes = {
-        SliceKey(first, segment): merge_slices(parts)
-        for segment, parts in segments.items()
-        if segment != ALL_ROWS
-    }
-    return days | wholes
+def _importance(model: Model, new: NewVersion) -> tuple[Importance | None, str]:
+    """Return the importance of the columns; None, and why, where the estimator cannot tell."""
+    if new.importance is not None:
+        return check_importance(new.columns, new.importance), ""
+    if new.estimator is None:
+        return None, ""
+    try:
+        return permutation_importance(new.estimator, model, new.columns, new.reference), ""
+    except Exception as error:  # the estimator is not ours, and a version without importance is of use
+        return None, f"unknown: {error}"[:500]
 
 
 def _add_version(unit: UnitOfWork, model: Model, new: NewVersion, artefact: Artefact) -> ModelVersion:
@@ -205,33 +169,6 @@ def _add_version(unit: UnitOfWork, model: Model, new: NewVersion, artefact: Arte
     used = unit.session.exec(select(Feature).where(col(Feature.name).in_(list(new.columns)))).all()
     unit.session.add_all(FeatureUse(model_version_id=version.id, feature_id=feature.id) for feature in used)
     return version
-
-
-def _add_reference(
-    unit: UnitOfWork, version: ModelVersion, new: NewVersion, grids: Grids, slices: dict[SliceKey, Slice]
-) -> None:
-    span = pc.min_max(new.reference[PREDICTED_AT]).as_py()
-    unit.session.add(
-        ReferenceProfile(
-            model_version_id=version.id,
-            start=span["min"],
-            end=span["max"] + timedelta(microseconds=1),
-            rows=new.reference.num_rows,
-            grids=encode_grids(grids),
-        )
-    )
-    unit.session.add_all(
-        StoredSlice(
-            model_version_id=version.id,
-            origin=Origin.REFERENCE,
-            start=key.start,
-            segment=key.segment,
-            rows=counted.rows,
-            revision=unit.revision,
-            payload=encode_slice(counted),
-        )
-        for key, counted in slices.items()
-    )
 
 
 def _estimator_name(estimator: "BaseEstimator | None") -> str:
