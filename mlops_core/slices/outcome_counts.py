@@ -65,7 +65,7 @@ class BinaryOutcomes:
     @property
     def scored(self) -> int:
         """Rows with a score: all, or none where only labels were predicted."""
-        return int(self.positives.sum() + self.negatives.sum())
+        return round(float(self.positives.sum() + self.negatives.sum()))  # estimated counts are not whole
 
     @classmethod
     def sum_of(cls, parts: Sequence[Self]) -> Self:

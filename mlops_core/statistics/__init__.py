@@ -1,6 +1,7 @@
 """Statistics: pure functions of merged slices, so that any window costs milliseconds and no second scan."""
 
 from mlops_core.statistics.binning import INFINITE, OTHER_UNSEEN, UNSEEN
+from mlops_core.statistics.calibrating import Calibration, calibrate
 from mlops_core.statistics.drift import (
     chi_squared,
     chi_squared_p_value,
@@ -15,6 +16,7 @@ from mlops_core.statistics.drift import (
     wasserstein_error_bound,
     wasserstein_normalised,
 )
+from mlops_core.statistics.estimation import Estimate, ScoredRows, estimate, expected_outcomes, score_rows
 from mlops_core.statistics.intervals import Interval
 from mlops_core.statistics.performance import performance_undefined_reason
 from mlops_core.statistics.performance_binary import f1, precision, recall, specificity
@@ -96,15 +98,18 @@ __all__ = [
     "RULES_OF_THUMB",
     "UNSEEN",
     "BinnedShares",
+    "Calibration",
     "CalibrationBin",
     "ColumnKind",
     "DriftStatistic",
     "DriftStatus",
+    "Estimate",
     "Interval",
     "PerformanceStatistic",
     "QualityStatistic",
     "RowCountCheck",
     "RuleOfThumb",
+    "ScoredRows",
     "TypeChange",
     "accuracy",
     "average_precision",
@@ -112,6 +117,7 @@ __all__ = [
     "balanced_accuracy",
     "binned_shares",
     "brier",
+    "calibrate",
     "calibration_curve",
     "category_shares",
     "check_row_count",
@@ -119,7 +125,9 @@ __all__ = [
     "chi_squared_p_value",
     "drift_statistic",
     "duplicate_share",
+    "estimate",
     "expected_calibration_error",
+    "expected_outcomes",
     "f1",
     "f1_macro",
     "f1_weighted",
@@ -159,6 +167,7 @@ __all__ = [
     "roc_auc",
     "roc_auc_error_bound",
     "row_count_ratio",
+    "score_rows",
     "specificity",
     "standard_deviation",
     "status_of",
