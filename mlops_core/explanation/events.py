@@ -25,7 +25,7 @@ from mlops_core.registry.models import champion_of, find_model
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace, require_role
 
-__all__ = ["BEFORE", "KEEPERS", "add_calendar_event", "events_near", "events_of_model"]
+__all__ = ["BEFORE", "KEEPERS", "add_calendar_event", "events_between", "events_near"]
 
 BEFORE: Final = timedelta(days=14)
 """How long before a date something may have happened and still be the reason for what began there."""
@@ -51,20 +51,15 @@ def events_near(workspace: Workspace, version: ModelVersion, since: datetime, un
     since, until
         Aware; `until` is not included.
     """
-    first = since - BEFORE
     with workspace.store.read() as session:
-        model = session.get_one(Model, version.model_id)
-        found = [
-            *_stage_changes(session, model, first, until),
-            *_upstream_changes(session, version, first, until),
-            *_recorded_changes(session, model, version, first, until),
-            *_calendar(session, model, first, until),
-        ]
+        found = _all_events(session, version, since - BEFORE, until, endings=True)
     return sorted(found, key=lambda event: (abs(event.at - since), event.at, event.kind, event.title))
 
 
-def events_of_model(workspace: Workspace, name: str, since: datetime, until: datetime) -> list[Event]:
-    """Return the events near a date for the version of a model that is in production.
+def events_between(workspace: Workspace, name: str, start: datetime, end: datetime) -> list[Event]:
+    """Return what happened to a model's version in production in a span of time, oldest first.
+
+    The same is looked for as by `events_near`, but an event of the calendar is there once, as it began.
 
     Raises
     ------
@@ -73,7 +68,8 @@ def events_of_model(workspace: Workspace, name: str, since: datetime, until: dat
     """
     with workspace.store.read() as session:
         version = champion_of(session, find_model(session, name))
-    return events_near(workspace, version, since, until)
+        found = _all_events(session, version, start, end, endings=False)
+    return sorted(found, key=lambda event: (event.at, event.kind, event.title))
 
 
 def add_calendar_event(
@@ -151,6 +147,18 @@ def add_calendar_event(
     return workspace.store.write(actor, work)
 
 
+def _all_events(
+    session: Session, version: ModelVersion, first: datetime, until: datetime, *, endings: bool
+) -> list[Event]:
+    model = session.get_one(Model, version.model_id)
+    return [
+        *_stage_changes(session, model, first, until),
+        *_upstream_changes(session, version, first, until),
+        *_recorded_changes(session, model, version, first, until),
+        *_calendar(session, model, first, until, endings=endings),
+    ]
+
+
 def _stage_changes(session: Session, model: Model, first: datetime, until: datetime) -> Iterator[Event]:
     """Yield promotions of the model's own versions, and what left production without a successor."""
     changes = session.exec(
@@ -179,31 +187,37 @@ def _upstream_changes(
     session: Session, version: ModelVersion, first: datetime, until: datetime
 ) -> Iterator[Event]:
     """Yield promotions of the models whose predictions are features of the version."""
-    rows = session.exec(
-        select(StageChange.at, Model.name, ModelVersion.number, Actor.full_name, Feature.name)
+    given = session.exec(
+        select(Feature.name, Model)
         .select_from(FeatureUse)
         .join(Feature, col(Feature.id) == col(FeatureUse.feature_id))
         .join(FeatureInput, col(FeatureInput.feature_id) == col(Feature.id))
         .join(Model, col(Model.id) == col(FeatureInput.model_id))
-        .join(ModelVersion, col(ModelVersion.model_id) == col(Model.id))
-        .join(StageChange, col(StageChange.model_version_id) == col(ModelVersion.id))
+        .where(FeatureUse.model_version_id == version.id, Model.id != version.model_id)
+        .order_by(col(Feature.name))
+    ).all()
+    upstream = {model.id: model.name for _, model in given}
+    if not upstream:
+        return
+    changes = session.exec(
+        select(StageChange, ModelVersion, Actor.full_name)
+        .join(ModelVersion, col(ModelVersion.id) == col(StageChange.model_version_id))
         .join(Actor, col(Actor.id) == col(StageChange.actor_id))
         .where(
-            FeatureUse.model_version_id == version.id,
-            Model.id != version.model_id,
+            col(ModelVersion.model_id).in_(list(upstream)),
             StageChange.stage == Stage.PRODUCTION,
             col(StageChange.at) >= first,
             col(StageChange.at) < until,
         )
-        .order_by(col(Feature.name))
-    ).all()
-    features: dict[tuple[datetime, str], list[str]] = {}
-    for at, name, number, who, feature in rows:
-        features.setdefault((at, f"{name} version {number} was promoted by {who}, which gives"), []).append(
-            feature
+    )
+    for change, promoted, who in changes:
+        features = ", ".join(feature for feature, model in given if model.id == promoted.model_id)
+        yield Event(
+            change.at,
+            "upstream",
+            f"{upstream[promoted.model_id]} version {promoted.number} was promoted by {who}, "
+            f"which gives {features}",
         )
-    for (at, what), given in features.items():
-        yield Event(at, "upstream", f"{what} {', '.join(given)}")
 
 
 def _recorded_changes(
@@ -239,7 +253,9 @@ def _recorded_changes(
             yield Event(row.at, kind, f"{row.summary[:1].upper()}{row.summary[1:]} (by {who})")
 
 
-def _calendar(session: Session, model: Model, first: datetime, until: datetime) -> Iterator[Event]:
+def _calendar(
+    session: Session, model: Model, first: datetime, until: datetime, *, endings: bool
+) -> Iterator[Event]:
     rows = session.exec(
         select(CalendarEvent)
         .where(
@@ -252,7 +268,7 @@ def _calendar(session: Session, model: Model, first: datetime, until: datetime) 
         if row.start >= first:
             title = f"{row.title} began" if row.end else row.title
             yield Event(row.start, "calendar", title, row.end)
-        if row.end is None:
+        if row.end is None or not endings:
             continue
         ended = row.end - timedelta(microseconds=1)  # what lasts until midnight ends the day before
         if first <= ended < until:
