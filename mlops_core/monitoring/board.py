@@ -270,6 +270,7 @@ class _Loaded:
             lower=row.lower,
             upper=row.upper,
             outcomes_share=row.outcomes_share,
+            segment=monitor.segment,
         )
 
 

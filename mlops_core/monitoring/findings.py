@@ -38,6 +38,8 @@ _WORDS = {
     (MonitorKind.FRESHNESS, Level.CRITICAL): "Silent",
     (MonitorKind.PERFORMANCE, Level.WARNING): "Less accurate",
     (MonitorKind.PERFORMANCE, Level.CRITICAL): "Inaccurate",
+    (MonitorKind.ESTIMATE, Level.WARNING): "Less accurate?",
+    (MonitorKind.ESTIMATE, Level.CRITICAL): "Inaccurate?",
 }
 
 
@@ -57,6 +59,8 @@ class Finding:
         The 95 % interval of the value, None where there is none.
     outcomes_share
         How many of the window's predictions have an outcome, between 0 and 1; None for the other kinds.
+    segment
+        `column=value`, empty where all rows were measured.
     """
 
     kind: MonitorKind
@@ -71,6 +75,7 @@ class Finding:
     lower: float | None = None
     upper: float | None = None
     outcomes_share: float | None = None
+    segment: str = ""
 
     @property
     def label(self) -> str:
@@ -83,7 +88,11 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """Return one sentence that says what was measured, against what, and since when."""
+        """Return one sentence that says what was measured, where, against what, and since when."""
+        return f"{self.segment.replace('=', ' is ')}: {self._sentence}" if self.segment else self._sentence
+
+    @property
+    def _sentence(self) -> str:
         when = self._when
         if self.value is None:
             return f"{self.kind.capitalize()} could not be measured {when}."
@@ -106,6 +115,9 @@ class Finding:
                 return f"{self.rows:,} predictions {when}: {share}."
             case MonitorKind.FRESHNESS:
                 return f"The last prediction is {self.value:,.0f} hours old, limit {limit} hours."
+            case MonitorKind.ESTIMATE:
+                figure = with_interval(self.value, self.lower, self.upper)
+                return f"Estimated {statistic_name(self.statistic)} {figure} {since}, limit {limit}."
             case MonitorKind.PERFORMANCE:
                 figure = with_interval(self.value, self.lower, self.upper)
                 arrived = outcomes_in(self.outcomes_share)

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from mlops_core.domain.states import Level
 
-__all__ = ["FEWEST_ROWS", "Limit", "judge", "worst"]
+__all__ = ["FEWEST_ROWS", "Judging", "Limit", "judge", "worst"]
 
 FEWEST_ROWS: Final = 200
 """The drift of a window with fewer predictions is measured and not judged: by chance alone, its stability
@@ -24,18 +24,23 @@ class Limit:
     reason: str
 
 
-class _Limit(Protocol):
-    """A stored threshold, or a limit."""
+class Judging(Protocol):
+    """What judges a value: a stored threshold, or a limit."""
 
     @property
-    def level(self) -> str: ...
+    def level(self) -> str:
+        """The level that begins there."""
+
     @property
-    def value(self) -> float: ...
+    def value(self) -> float:
+        """Where it begins."""
+
     @property
-    def above(self) -> bool: ...
+    def above(self) -> bool:
+        """Whether it lies above, not below."""
 
 
-def judge(value: float | None, thresholds: Iterable[_Limit]) -> Level:
+def judge(value: float | None, thresholds: Iterable[Judging]) -> Level:
     """Return the worst level whose threshold the value has reached.
 
     No value, or one that is not a number, is `unknown`.

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select
@@ -17,39 +16,26 @@ from mlops_core.domain import (
     OutcomeSlice,
     StoredSlice,
     StoreRevision,
-    Threshold,
 )
 from mlops_core.domain.states import Level, MonitorKind, Origin
-from mlops_core.monitoring.levels import FEWEST_ROWS, judge
+from mlops_core.monitoring.found import Found
+from mlops_core.monitoring.levels import FEWEST_ROWS, Judging, judge
 from mlops_core.monitoring.progress import Progress, measurements_of
 from mlops_core.monitoring.reading import read_grids, read_outcomes, read_reference, read_slices
+from mlops_core.monitoring.usage import measure_usage
 from mlops_core.monitoring.watch import monitors_of, thresholds_of
 from mlops_core.monitoring.windows import Window, window_at, windows_around
 from mlops_core.registry.columns import LATENCY, PREDICTION, SCORE
 from mlops_core.slices import NumericCounts, NumericGrid
 from mlops_core.statistics import DRIFT_STATISTICS, PERFORMANCE_STATISTICS, quantile
+from mlops_core.statistics.registry import kind_of
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace
 
-__all__ = ["Found", "measure_version"]
+__all__ = ["Found", "measure_past", "measure_version", "measurement"]
 
-_RECENT_WINDOWS = 8
 _LATENCY_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A statistic of one window, before it is judged; with its 95 % interval and share of outcomes."""
-
-    statistic: str
-    window: Window
-    value: float | None
-    rows: int
-    column: str = ""
-    lower: float | None = None
-    upper: float | None = None
-    outcomes_share: float | None = None
 
 
 def measure_version(workspace: Workspace, actor: Actor, model: Model, version: ModelVersion) -> int:
@@ -87,13 +73,22 @@ def measure_version(workspace: Workspace, actor: Actor, model: Model, version: M
         if progress.of(log) != since:
             return 0
         known = _newest(unit.session, results)
-        rows = [_measurement(monitor, found, thresholds[monitor.id], now) for monitor, found in results]
+        rows = [measurement(monitor, found, thresholds[monitor.id], now) for monitor, found in results]
         changed = [row for row in rows if _is_news(row, known)]
         unit.session.add_all(changed)
         progress.put(log, revision)
         return len(changed)
 
     return workspace.store.bookkeep(actor, work)
+
+
+def measure_past(workspace: Workspace, version: ModelVersion, monitor: Monitor) -> list[Found]:
+    """Return what a monitor would have found in every window so far; it need not be stored yet."""
+    table = OutcomeSlice if monitor.kind == MonitorKind.PERFORMANCE else StoredSlice
+    with workspace.store.read() as session:
+        days = _changed(session, table, [version.id], since=-1)
+    windows = windows_around(days, monitor.window_days)
+    return _measure(workspace, version, monitor, windows, workspace.clock.now())
 
 
 def _changed(
@@ -120,31 +115,40 @@ def _measure(
 ) -> list[Found]:
     match MonitorKind(monitor.kind):
         case MonitorKind.DRIFT:
-            return _drift(workspace, version, monitor.statistic, windows)
+            return _drift(workspace, version, monitor, windows)
         case MonitorKind.LATENCY:
             return _latency(workspace, version, windows)
         case MonitorKind.USAGE:
-            return _usage(workspace, version, windows, monitor.window_days, now)
+            return measure_usage(workspace, version, windows, monitor.window_days, now)
         case MonitorKind.PERFORMANCE:
-            return _performance(workspace, version, monitor.statistic, windows, monitor.window_days)
+            return _performance(workspace, version, monitor, windows)
         case MonitorKind.FRESHNESS:
             return _freshness(workspace, version, monitor.window_days, now)
 
 
 def _drift(
-    workspace: Workspace, version: ModelVersion, statistic: str, windows: Sequence[Window]
+    workspace: Workspace, version: ModelVersion, monitor: Monitor, windows: Sequence[Window]
 ) -> list[Found]:
     if not windows:
         return []
-    chosen = DRIFT_STATISTICS[statistic]
+    chosen = DRIFT_STATISTICS[monitor.statistic]
     grids, reference = read_reference(workspace, version)
-    columns = [name for name in (*version.columns, PREDICTION, SCORE) if name in reference.columns]
+    if monitor.segment:
+        reference = read_slices(workspace, version, None, origin=Origin.REFERENCE, segment=monitor.segment)
+    wanted = [monitor.column] if monitor.column else [*version.columns, PREDICTION, SCORE]
+    columns = [
+        name
+        for name in wanted
+        if name in reference.columns
+        and kind_of(reference.columns[name], reference.columns[name], grids[name]) in chosen.kinds
+    ]
     found = []
     for window in windows:
-        current = read_slices(workspace, version, window, columns=columns)
+        current = read_slices(workspace, version, window, segment=monitor.segment, columns=columns)
         for name in columns:
-            value = chosen.compute(reference.columns[name], current.columns[name], grids[name])
-            found.append(Found(statistic, window, value, current.rows, name))
+            if name in current.columns:
+                value = chosen.compute(reference.columns[name], current.columns[name], grids[name])
+                found.append(Found(monitor.statistic, window, value, current.rows, name))
     return found
 
 
@@ -171,95 +175,20 @@ def _latency_counts(
     return counts, grid
 
 
-def _usage(
-    workspace: Workspace, version: ModelVersion, windows: Sequence[Window], days: int, now: datetime
-) -> list[Found]:
-    """Measure the windows, and the later ones that are compared with them.
-
-    The newest window, and the one before the first that has changed, are measured whether they have changed
-    or not: they may have been open the last time.
-    """
-    span = timedelta(days=days)
-    by_day = _rows_by_day(workspace, version)
-    if not by_day:
-        return []
-    counts: Counter[Window] = Counter()
-    for start, n in by_day.items():
-        counts[window_at(start, days)] += n
-    touched = {window.moved(n * span) for window in windows for n in range(_RECENT_WINDOWS + 1)}
-    touched.add(max(counts))
-    touched |= set(sorted(window for window in counts if window < min(touched))[-1:])
-    found = []
-    for window in sorted(touched & counts.keys()):
-        before = [window.moved(-n * span) for n in range(1, _RECENT_WINDOWS + 1)]
-        recent = [w for w in before if w in counts]
-        ratio = _relative_usage(window, recent, counts, by_day, now) if recent else None
-        found.append(Found("predictions", window, float(counts[window]), counts[window]))
-        found.append(Found("relative_usage", window, ratio, counts[window]))
-    return found
-
-
-def _relative_usage(
-    window: Window,
-    recent: Sequence[Window],
-    counts: Counter[Window],
-    by_day: Counter[datetime],
-    now: datetime,
-) -> float | None:
-    """Return the predictions of a window, relative to the mean of the windows before.
-
-    A window that is still open is compared with the same part of them. Only days are counted, so it is 1
-    while the window holds between what they held at the start and at the end of this day; else relative to
-    the nearer of the two.
-    """
-    rows = counts[window]
-    if window.end <= now:
-        return rows / (sum(counts[other] for other in recent) / len(recent))
-    today = window_at(now, 1)
-
-    def until(moment: datetime) -> float:
-        ago = [(other, moment - window.start) for other in recent]
-        return sum(
-            n for other, gone in ago for day, n in by_day.items() if other.start <= day < other.start + gone
-        ) / len(recent)
-
-    low, high = until(today.start), until(min(today.end, window.end))
-    expected = min(max(float(rows), low), high)
-    return rows / expected if expected else None
-
-
-def _rows_by_day(workspace: Workspace, version: ModelVersion) -> Counter[datetime]:
-    """Count the predictions of the whole model, whatever version made them, on each day that has any."""
-    with workspace.store.read() as session:
-        rows = session.exec(
-            select(StoredSlice.start, StoredSlice.rows)
-            .join(ModelVersion, col(ModelVersion.id) == col(StoredSlice.model_version_id))
-            .where(
-                ModelVersion.model_id == version.model_id,
-                StoredSlice.origin == Origin.PRODUCTION,
-                StoredSlice.segment == "",
-            )
-        ).all()
-    counts: Counter[datetime] = Counter()
-    for start, n in rows:
-        counts[start] += n
-    return counts
-
-
 def _performance(
-    workspace: Workspace, version: ModelVersion, statistic: str, windows: Sequence[Window], days: int
+    workspace: Workspace, version: ModelVersion, monitor: Monitor, windows: Sequence[Window]
 ) -> list[Found]:
-    chosen = PERFORMANCE_STATISTICS[statistic]
-    predictions = _predictions_in(workspace, version, windows, days)
+    chosen = PERFORMANCE_STATISTICS[monitor.statistic]
+    predictions = _predictions_in(workspace, version, monitor, windows)
     found = []
     for window in windows:
-        outcomes = read_outcomes(workspace, version, window)
+        outcomes = read_outcomes(workspace, version, window, segment=monitor.segment)
         if outcomes is not None:
             lower, upper = chosen.interval(outcomes)
             rows = predictions[window]
             found.append(
                 Found(
-                    statistic,
+                    monitor.statistic,
                     window,
                     chosen.compute(outcomes),
                     outcomes.rows,
@@ -273,9 +202,9 @@ def _performance(
 
 
 def _predictions_in(
-    workspace: Workspace, version: ModelVersion, windows: Sequence[Window], days: int
+    workspace: Workspace, version: ModelVersion, monitor: Monitor, windows: Sequence[Window]
 ) -> Counter[Window]:
-    """Count one version's predictions in some windows."""
+    """Count one version's predictions in some windows of a monitor."""
     counts: Counter[Window] = Counter()
     if not windows:
         return counts
@@ -284,13 +213,13 @@ def _predictions_in(
             select(StoredSlice.start, StoredSlice.rows).where(
                 StoredSlice.model_version_id == version.id,
                 StoredSlice.origin == Origin.PRODUCTION,
-                StoredSlice.segment == "",
+                StoredSlice.segment == monitor.segment,
                 col(StoredSlice.start) >= windows[0].start,
                 col(StoredSlice.start) < windows[-1].end,
             )
         )
         for start, n in rows:
-            counts[window_at(start, days)] += n
+            counts[window_at(start, monitor.window_days)] += n
     return counts
 
 
@@ -308,7 +237,8 @@ def _freshness(workspace: Workspace, version: ModelVersion, days: int, now: date
     return [Found("hours_since_prediction", window_at(now, days), (now - last) / _HOUR, 0)]
 
 
-def _measurement(monitor: Monitor, found: Found, limits: list[Threshold], now: datetime) -> Measurement:
+def measurement(monitor: Monitor, found: Found, limits: Sequence[Judging], now: datetime) -> Measurement:
+    """Return what was found as a row, judged by the monitor's limits."""
     judged = found.statistic == monitor.statistic
     value = _number(found.value)
     level = judge(value, limits) if judged else Level.UNJUDGED

@@ -42,13 +42,23 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One statistic over time, oldest window first, with the thresholds that judge it."""
+    """One statistic over time, oldest window first, with the thresholds that judge it.
+
+    Attributes
+    ----------
+    segment
+        `column=value`, empty for all rows.
+    saved
+        Whether the monitor is one that a person has saved beside the default ones.
+    """
 
     kind: MonitorKind
     statistic: str
     column: str
     points: Sequence[Point]
     limits: Sequence[Limit]
+    segment: str = ""
+    saved: bool = False
 
     @property
     def newest(self) -> Point:
@@ -77,11 +87,16 @@ class ModelView:
     series: Sequence[Series]
 
     def of_kind(self, kind: MonitorKind) -> list[Series]:
-        """Return the series of a kind; for drift, the column that is furthest now first."""
-        found = [series for series in self.series if series.kind == kind]
+        """Return the series of a default monitor; for drift, the column that is furthest now first."""
+        found = [series for series in self.series if series.kind == kind and not series.saved]
         if kind == MonitorKind.DRIFT:
             found.sort(key=lambda series: -(series.newest.value or 0.0))
         return found
+
+    @property
+    def saved(self) -> list[Series]:
+        """Return the series of the monitors that people have saved."""
+        return [series for series in self.series if series.saved]
 
     def one(self, kind: MonitorKind, statistic: str) -> Series | None:
         """Return the series of a statistic, None when it was never measured."""
@@ -132,6 +147,7 @@ def _series(session: Session, version: ModelVersion) -> list[Series]:
     for row in rows:
         windows[row.monitor_id, row.statistic, row.column][row.window_start] = row
     by_id: dict[int, Monitor] = {monitor.id: monitor for monitor in monitors}
+    default = {monitor.kind: monitor.id for monitor in reversed(monitors)}.values()  # the first of its kind
     return [
         Series(
             kind=MonitorKind(by_id[monitor_id].kind),
@@ -154,6 +170,8 @@ def _series(session: Session, version: ModelVersion) -> list[Series]:
             ]
             if statistic == by_id[monitor_id].statistic
             else [],
+            segment=by_id[monitor_id].segment,
+            saved=by_id[monitor_id].id not in default,
         )
         for (monitor_id, statistic, column), found in windows.items()
     ]

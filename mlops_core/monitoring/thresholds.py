@@ -28,6 +28,8 @@ __all__ = [
     "ConstantThreshold",
     "LearnedThreshold",
     "RuleOfThumb",
+    "check_order",
+    "history_of",
     "reference_history",
     "set_thresholds",
     "threshold_of",
@@ -250,7 +252,7 @@ def set_thresholds(
         model = session.get_one(Model, version.model_id)
     history: list[float] = []
     if any(isinstance(one, LearnedThreshold) for one in thresholds):
-        history = _history_of(workspace, version, monitor)
+        history = history_of(workspace, version, monitor)
     limits = [one.resolve(history) for one in thresholds]
 
     def work(unit: UnitOfWork) -> list[Limit]:
@@ -261,7 +263,7 @@ def set_thresholds(
             (row.level, row.above): Limit(Level(row.level), row.value, row.above, row.reason) for row in rows
         }
         together |= {(limit.level.value, limit.above): limit for limit in limits}
-        _check_order(f"the {monitor.kind} of {model.name} version {version.number}", together.values())
+        check_order(f"the {monitor.kind} of {model.name} version {version.number}", together.values())
         unit.session.add_all(
             threshold_row(unit, monitor, chosen, limit)
             for chosen, limit in zip(thresholds, limits, strict=True)
@@ -281,7 +283,21 @@ def set_thresholds(
     return workspace.store.write(actor, work)
 
 
-def _history_of(workspace: Workspace, version: ModelVersion, monitor: Monitor) -> list[float]:
+def history_of(workspace: Workspace, version: ModelVersion, monitor: Monitor) -> list[float]:
+    """Return what a monitor would have measured in the reference, of all its columns together.
+
+    Raises
+    ------
+    InvalidInput
+        It is no drift monitor, or it watches a segment: the reference keeps each segment as a whole.
+    """
+    if monitor.segment:
+        raise InvalidInput(
+            f"no limit can be learned for the segment {monitor.segment}, of which the reference keeps no "
+            "single days: set a constant"
+        )
+    if monitor.column:
+        return reference_history(workspace, version, monitor.statistic, monitor.column, monitor.window_days)
     if monitor.kind != MonitorKind.DRIFT:
         return reference_history(workspace, version, monitor.statistic, "", monitor.window_days)
     whole = read_reference(workspace, version)[1]
@@ -293,7 +309,7 @@ def _history_of(workspace: Workspace, version: ModelVersion, monitor: Monitor) -
     ]
 
 
-def _check_order(what: str, limits: Iterable[Limit]) -> None:
+def check_order(what: str, limits: Iterable[Limit]) -> None:
     """Refuse limits that are no numbers, or of which a milder one lies beyond a worse one."""
     found = list(limits)
     for limit in found:
