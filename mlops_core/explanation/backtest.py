@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from mlops_core.domain import Model, ModelVersion, Monitor, StoredSlice
 from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.domain.states import Level, MonitorKind, Origin
-from mlops_core.explanation.falls import Fall, newest_measurements, read_accuracy
+from mlops_core.explanation.falls import Fall, monitor_of_accuracy, newest_measurements, read_accuracy
 from mlops_core.explanation.threshold_outcomes import ThresholdOutcome, outcome_of, propose
 from mlops_core.explanation.warnings import Past
 from mlops_core.monitoring.findings import statistic_name
@@ -36,7 +36,6 @@ from mlops_core.workspace import Workspace
 __all__ = ["Backtest", "ThresholdOutcome", "backtest_column"]
 
 _FEWEST_WINDOWS = 3
-_ESTIMATE = "estimate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +221,7 @@ def _series(
 ) -> _Series:
     """Return windows, values and rows: as a monitor has measured them, else from the slices."""
     with workspace.store.read() as session:
-        monitor = None if segment else _monitor(session, version, column, statistic, days)
+        monitor = _monitor(session, version, column, statistic, segment, days)
         rows = newest_measurements(session, monitor, statistic, column) if monitor else []
     if rows or not column:
         return [
@@ -268,21 +267,21 @@ def _from_slices(
 
 
 def _monitor(
-    session: Session, version: ModelVersion, column: str, statistic: str, days: int | None
+    session: Session, version: ModelVersion, column: str, statistic: str, segment: str, days: int | None
 ) -> Monitor | None:
-    """Return the monitor of all rows that measures this, one of the column alone before one of all columns.
+    """Return the monitor that measures this, one of the column alone before one of all columns.
 
     With `days` None, windows of any length.
     """
-    kind = MonitorKind.DRIFT if column else _ESTIMATE
+    kind = MonitorKind.DRIFT if column else MonitorKind.ESTIMATE
     found = [
         one
         for one in monitors_of(session, version)
-        if (one.kind, one.statistic, getattr(one, "segment", "")) == (kind, statistic, "")
-        and getattr(one, "column", "") in {"", column}
+        if (one.kind, one.statistic, one.segment) == (kind, statistic, segment)
+        and one.column in {"", column}
         and (not column or days in {None, one.window_days})
     ]
-    return max(found, key=lambda one: bool(getattr(one, "column", "")), default=None)
+    return max(found, key=lambda one: bool(one.column), default=None)
 
 
 _Chosen = list[tuple[str, AnyThreshold, Limit]]
@@ -301,7 +300,7 @@ def _resolve(
     named = (
         [(_name_of(one, thresholds), one) for one in thresholds]
         if thresholds is not None
-        else _customary(workspace, version, column, statistic)
+        else _customary(workspace, version, column, statistic, segment)
     )
     chosen, notes, history = [], [], None
     for name, threshold in named:
@@ -324,34 +323,23 @@ def _resolve(
 
 
 def _customary(
-    workspace: Workspace, version: ModelVersion, column: str, statistic: str
+    workspace: Workspace, version: ModelVersion, column: str, statistic: str, segment: str
 ) -> list[tuple[str, AnyThreshold]]:
     with workspace.store.read() as session:
         monitor = (
-            _monitor(session, version, column, statistic, None)
+            _monitor(session, version, column, statistic, segment, None)
+            or _monitor(session, version, column, statistic, "", None)
             if column
-            else next(
-                (
-                    one
-                    for one in monitors_of(session, version)
-                    if (one.kind, one.statistic) == (MonitorKind.PERFORMANCE, statistic)
-                ),
-                None,
-            )
+            else monitor_of_accuracy(session, version, statistic)
         )
         rows = thresholds_of(session, [monitor])[monitor.id] if monitor else []
-        named = [("current", threshold_of(row)) for row in rows if row.level == Level.WARNING]
+    named = [("current", threshold_of(row)) for row in rows if row.level == Level.WARNING]
     if column:
         chosen = DRIFT_STATISTICS[statistic]
-        named.append(
-            (
-                "learned",
-                LearnedThreshold(
-                    Level.WARNING, chosen.higher_is_drift, lowest=chosen.lower, highest=chosen.upper
-                ),
-            )
+        learned = LearnedThreshold(
+            Level.WARNING, chosen.higher_is_drift, lowest=chosen.lower, highest=chosen.upper
         )
-        named.append(("rule of thumb", RuleOfThumb(Level.WARNING, statistic)))
+        named += [("learned", learned), ("rule of thumb", RuleOfThumb(Level.WARNING, statistic))]
     return named
 
 

@@ -17,7 +17,15 @@ from mlops_core.slices import decode_outcomes, merge_outcomes
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 from mlops_core.workspace import Workspace
 
-__all__ = ["Accuracy", "Fall", "Measured", "find_falls", "newest_measurements", "read_accuracy"]
+__all__ = [
+    "Accuracy",
+    "Fall",
+    "Measured",
+    "find_falls",
+    "monitor_of_accuracy",
+    "newest_measurements",
+    "read_accuracy",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,27 +118,20 @@ def _better_end(one: Measured, limit: Limit) -> float | None:
 def read_accuracy(workspace: Workspace, model: Model, version: ModelVersion, segment: str = "") -> Accuracy:
     """Return the falls of a version's primary metric, in all rows or in one segment.
 
-    The limit is the warning of the performance monitor, and where there is none the held-out figure less
-    its tolerance (0.05, or 15 % for an error); a segment is held to the limit of all rows.
+    A fall begins where the performance monitor warns, and without a monitor at the held-out figure less its
+    tolerance (0.05, or 15 % of an error). A segment without a monitor is held to its own figure in the
+    reference less the same tolerance, and to the limit of all rows where that figure is not known.
     """
     metric = model.primary_metric
     if metric is None:
         return Accuracy("", None, (), None, f"model '{model.name}' has no metric")
     with workspace.store.read() as session:
-        monitor = _monitor(session, version, metric)
-        limit = _limit(session, model, version, monitor)
+        monitor = monitor_of_accuracy(session, version, metric)
+        limit = _limit(session, model, version, metric, segment)
         if limit is None:
             return Accuracy(metric, None, (), None, f"model '{model.name}' has no held-out {metric}")
         if segment or monitor is None:
-            payloads = session.exec(
-                select(OutcomeSlice.start, OutcomeSlice.payload)
-                .where(
-                    OutcomeSlice.model_version_id == version.id,
-                    OutcomeSlice.origin == Origin.PRODUCTION,
-                    OutcomeSlice.segment == segment,
-                )
-                .order_by(col(OutcomeSlice.start))
-            ).all()
+            payloads = _outcome_payloads(session, version, Origin.PRODUCTION, segment)
             measured = _measure(metric, payloads, monitor.window_days if monitor else 7)
         else:
             measured = [
@@ -141,6 +142,17 @@ def read_accuracy(workspace: Workspace, model: Model, version: ModelVersion, seg
     if not known:
         return Accuracy(metric, limit, (), None, "no outcome has arrived yet")
     return Accuracy(metric, limit, find_falls(measured, limit), known[-1])
+
+
+def monitor_of_accuracy(
+    session: Session, version: ModelVersion, metric: str, segment: str = ""
+) -> Monitor | None:
+    """Return the performance monitor of a metric, None when there is none."""
+    wanted = (MonitorKind.PERFORMANCE, metric, segment)
+    return next(
+        (one for one in monitors_of(session, version) if (one.kind, one.statistic, one.segment) == wanted),
+        None,
+    )
 
 
 def newest_measurements(
@@ -160,34 +172,43 @@ def newest_measurements(
     return [row for _, row in sorted(newest.items())]
 
 
-def _monitor(session: Session, version: ModelVersion, metric: str) -> Monitor | None:
-    """Return the performance monitor of all rows."""
-    return next(
-        (
-            one
-            for one in monitors_of(session, version)
-            if one.kind == MonitorKind.PERFORMANCE
-            and one.statistic == metric
-            and not getattr(one, "segment", "")
-        ),
-        None,
-    )
-
-
-def _limit(session: Session, model: Model, version: ModelVersion, monitor: Monitor | None) -> Limit | None:
+def _limit(session: Session, model: Model, version: ModelVersion, metric: str, segment: str) -> Limit | None:
+    monitor = monitor_of_accuracy(session, version, metric, segment)
     if monitor is not None:
         for row in thresholds_of(session, [monitor])[monitor.id]:
             if row.level == Level.WARNING:
                 return Limit(Level.WARNING, row.value, row.above, row.reason)
+    if segment:
+        payloads = _outcome_payloads(session, version, Origin.REFERENCE, segment)
+        before = [one.value for one in _measure(metric, payloads, 7) if one.value is not None]
+        found = _less_tolerance(model, before[0] if before else None)
+        return found or _limit(session, model, version, metric, "")
     held_out = session.exec(
-        select(Metric.value).where(
-            Metric.model_version_id == version.id, Metric.name == (model.primary_metric or "")
-        )
+        select(Metric.value).where(Metric.model_version_id == version.id, Metric.name == metric)
     ).first()
-    for new in default_monitors(model, held_out):
+    return _less_tolerance(model, held_out)
+
+
+def _less_tolerance(model: Model, figure: float | None) -> Limit | None:
+    """Return where a default monitor would warn that was made for this figure."""
+    for new in default_monitors(model, figure):
         if new.kind == MonitorKind.PERFORMANCE:
             return new.thresholds[0].resolve(())
     return None
+
+
+def _outcome_payloads(
+    session: Session, version: ModelVersion, origin: Origin, segment: str
+) -> Sequence[tuple[datetime, bytes]]:
+    return session.exec(
+        select(OutcomeSlice.start, OutcomeSlice.payload)
+        .where(
+            OutcomeSlice.model_version_id == version.id,
+            OutcomeSlice.origin == origin,
+            OutcomeSlice.segment == segment,
+        )
+        .order_by(col(OutcomeSlice.start))
+    ).all()
 
 
 def _measure(metric: str, payloads: Sequence[tuple[datetime, bytes]], days: int) -> list[Measured]:

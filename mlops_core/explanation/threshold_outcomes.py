@@ -69,8 +69,8 @@ def propose(
 ) -> tuple[ThresholdOutcome | None, str]:
     """Return the threshold to take with the reason, or None with the reason why none.
 
-    The one that warns of every fall with the fewest false warnings; where accuracy never fell, or nobody
-    knows whether it did, the learned one.
+    The one that warns of every fall with the fewest false warnings (see `best_threshold`); where accuracy
+    never fell, or nobody knows whether it did, the learned one.
 
     Parameters
     ----------

@@ -104,6 +104,8 @@ class Tally:
     ----------
     outside, warnings, before_fall, late, undecided, false
         Windows, then warnings by verdict; int64, shape ``(m,)``.
+    idle
+        Windows outside that neither lie in a fall nor come before one within the horizon.
     caught
         Whether a warning came before each of f falls; shape ``(m, f)``.
     """
@@ -114,6 +116,7 @@ class Tally:
     late: NDArray[np.int64]
     undecided: NDArray[np.int64]
     false: NDArray[np.int64]
+    idle: NDArray[np.int64]
     caught: Booleans
 
 
@@ -201,8 +204,10 @@ def candidates(values: Sequence[float | None], *, above: bool) -> NDArray[np.flo
 def best_threshold(past: Past, *, above: bool) -> tuple[float | None, Sequence[int]]:
     """Return the threshold that warns of every fall with the fewest false warnings.
 
-    Of several that do equally well, the least sensitive. It is chosen knowing the falls: on what comes it
-    will do worse than here.
+    Of several that do equally well, the one with the fewest idle windows (outside with no fall in sight: else
+    one that is nearly always reached would do, for it warns once); then the one whose warnings came
+    earliest, days before the falls added up; then the least sensitive. It is chosen knowing the falls: on
+    what comes it will do worse than here.
 
     Returns
     -------
@@ -216,7 +221,8 @@ def best_threshold(past: Past, *, above: bool) -> tuple[float | None, Sequence[i
         return None, range(len(past.falls))
     found = _tally(judged, thresholds, above)
     missed = (~found.caught).sum(axis=1)
-    best = int(np.lexsort((np.arange(len(thresholds)), found.false, missed))[0])
+    leads = _lead_sums(judged, thresholds, above)
+    best = int(np.lexsort((found.outside, -leads, found.idle, found.false, missed))[0])
     if missed[best] == len(past.falls):
         return None, range(len(past.falls))
     return float(thresholds[best]), np.flatnonzero(~found.caught[best]).tolist()
@@ -268,8 +274,18 @@ def _tally(judged: _Judged, thresholds: NDArray[np.float64], above: bool) -> Tal
         counts[:, 1],
         counts[:, 2],
         counts[:, 3],
+        (outside & (judged.false | judged.undecided)).sum(axis=1),
         counts[:, 4:] > 0,
     )
+
+
+def _lead_sums(judged: _Judged, thresholds: NDArray[np.float64], above: bool) -> NDArray[np.float64]:
+    """Return for each threshold the days between its first warning before a fall and the fall, added up."""
+    begins = _begins(_outside(judged.values, thresholds, above))
+    sums = np.zeros(len(thresholds))
+    for before, leads in zip(judged.before.T, judged.leads.T, strict=True):
+        sums += np.where(begins & before, leads, 0.0).max(axis=1, initial=0.0)
+    return sums
 
 
 def _outside(values: NDArray[np.float64], thresholds: NDArray[np.float64], above: bool) -> Booleans:
