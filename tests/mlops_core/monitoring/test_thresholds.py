@@ -15,7 +15,7 @@ from mlops_core.domain.errors import InvalidInput, NotFound, NotPermitted
 from mlops_core.domain.states import Level, MonitorKind, Role
 from mlops_core.monitoring import run_monitoring
 from mlops_core.monitoring.levels import judge
-from mlops_core.monitoring.measuring import _relative_usage
+from mlops_core.monitoring.usage import _relative_usage
 from mlops_core.monitoring.thresholds import (
     ConstantThreshold,
     LearnedThreshold,
