@@ -1,6 +1,6 @@
 """The slices of a version over all its time, added up into at most 26 windows and kept in memory.
 
-A change of statistic or of column needs no reading then, a change of window only that of the days at its ends.
+A change of statistic or of column needs no reading then, a change of window only of the days at its ends.
 """
 
 from collections import OrderedDict
