@@ -81,9 +81,9 @@ def propose(
     above
         Whether a value is outside from the threshold upwards, or downwards.
     """
+    learned = next((one for one in outcomes if isinstance(one.threshold, LearnedThreshold)), None)
     if not past.falls:
         why = f"falls are not known ({unknown_reason})" if unknown_reason else "accuracy never fell"
-        learned = next((one for one in outcomes if isinstance(one.threshold, LearnedThreshold)), None)
         if learned is None:
             return None, f"No threshold is proposed: {why}, and none was learned from the reference."
         same = outcome_of(past, "proposed", learned.threshold, learned.limit, unknown_reason)
@@ -108,9 +108,16 @@ def propose(
         Level.WARNING, best, above, f"backtest: {why} with the fewest false warnings"
     )
     proposed = outcome_of(past, "proposed", threshold, threshold.resolve(), unknown_reason)
+    if learned and (best < learned.limit.value if above else best > learned.limit.value):
+        chance = (
+            f"It lies within what the reference varies by (limit {learned.limit.value:.3g}): its warnings "
+            "may be chance."
+        )
+    else:
+        chance = "It was chosen knowing the falls: expect less from now on."
     return proposed, (
         f"{statistic_name(statistic)} {side} {best:.3g} is proposed: {why} with the fewest false "
-        f"warnings ({proposed.false_warnings}). It was chosen knowing the falls: expect less from now on."
+        f"warnings ({proposed.false_warnings}). {chance}"
     )
 
 
@@ -156,8 +163,9 @@ def _sentence(past: Past, warnings: Sequence[Warning_], missed: int, unknown_rea
     if not past.falls:
         after.append("accuracy did not fall")
     elif warnings:
-        before = _times(count[Verdict.BEFORE_FALL])
-        would += f", {before} within {past.horizon_days:g} days before accuracy fell"
+        before = count[Verdict.BEFORE_FALL]
+        often = "" if before == len(warnings) == 1 else f"{_times(before)} "
+        would += f", {often}within {past.horizon_days:g} days before accuracy fell"
     if missed:
         whole = f"{missed} of {_count(len(past.falls), 'fall')}" if len(past.falls) > 1 else "the fall"
         after.append(f"{whole} {'was' if missed == 1 else 'were'} missed")

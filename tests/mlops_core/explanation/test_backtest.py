@@ -330,6 +330,16 @@ def test_the_proposed_threshold_is_the_highest_that_warns_of_every_fall_with_the
     )
 
 
+def test_a_proposal_within_what_the_reference_varies_by_may_be_chance():
+    history = past([0.01, 0.05, 0.01, 0.02, 0.01, 0.01, 0.01, 0.01], [fall(2)])
+    learned = LearnedThreshold(Level.WARNING, above=True)
+    for values, words in (([0.1, 0.2, 0.1, 0.2, 0.1], "may be chance"), ([0.01] * 5, "expect less")):
+        known = [outcome_of(history, "learned", learned, learned.resolve(values))]
+        proposed, reason = propose(history, known, "psi", above=True)
+        assert proposed.limit.value == pytest.approx(0.035)
+        assert words in reason
+
+
 def test_a_p_value_warns_downwards():
     proposed, _ = propose(past([0.9, 0.8, 0.03, 0.7, 0.6], [fall(3)]), [], "chi_squared_p_value", above=False)
     assert proposed.limit.value == pytest.approx(0.315)
@@ -410,8 +420,8 @@ def test_drift_two_weeks_before_a_fall_is_found_and_the_small_one_is_false(depar
     assert found.proposed.false_warnings == 0
     assert found.values[1] < found.proposed.limit.value <= found.values[5]
     assert found.sentence == (
-        "Had this monitor been on since 6 Jan it would have warned once, once within 14 days before "
-        "accuracy fell; none was false."
+        "Had this monitor been on since 6 Jan it would have warned once, within 14 days before accuracy "
+        "fell; none was false."
     )
 
 
