@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops_core.analysis.drift import drift
+    from mlops_core.explanation.notebook import explain
 
-__all__ = ["__version__", "drift"]
+__all__ = ["__version__", "drift", "explain"]
 
 __version__ = "0.1.0"
 
@@ -20,4 +21,8 @@ def __getattr__(name: str) -> Any:
         from mlops_core.analysis.drift import drift
 
         return drift
+    if name == "explain":
+        from mlops_core.explanation.notebook import explain
+
+        return explain
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

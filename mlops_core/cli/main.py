@@ -11,6 +11,7 @@ import typer
 from mlops_core import __version__
 from mlops_core.cli.drift import drift
 from mlops_core.cli.evaluate import evaluate
+from mlops_core.cli.explain import explain
 from mlops_core.cli.event import event
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError
@@ -148,6 +149,7 @@ def doctor(workspace: WorkspaceOption = None) -> None:
 
 app.command()(drift)
 app.command()(evaluate)
+app.command()(explain)
 app.command()(event)
 
 
