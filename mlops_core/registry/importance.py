@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Importance", "add_importance", "check_importance", "importance_of", "permutation_importance"]
 
 _ROWS: Final = 1_000
-_REPEATS: Final = 3
+_REPEATS: Final = 2
 _FEWEST_OUTCOMES: Final = 100
 _SCORERS: Final = {
     "roc_auc": "roc_auc",
@@ -99,7 +99,7 @@ def permutation_importance(
 ) -> Importance:
     """Return how much worse the model's metric gets when one column's values are shuffled (Breiman, 2001).
 
-    On at most 1,000 rows of the reference with an outcome, 3 times each. Where fewer than 100 outcomes, or
+    On at most 1,000 rows of the reference with an outcome, twice each. Where fewer than 100 outcomes, or
     one class alone, are known: how much the predictions change, as the mean absolute difference, or the share
     of other labels. What is below 0 by chance is 0.
 
@@ -108,14 +108,14 @@ def permutation_importance(
     Exception
         Whatever the estimator raises on these rows.
     """
-    from sklearn import inspection
+    from sklearn import config_context, inspection
     from threadpoolctl import threadpool_limits
 
     scoring, rows, method = _judge(model, reference)
     rows = sample_rows(rows, _ROWS)
     frame = rows.select(list(columns)).to_pandas()
     target = rows[OUTCOME if isinstance(scoring, str) else PREDICTION].to_numpy()
-    with threadpool_limits(1):
+    with threadpool_limits(1), config_context(skip_parameter_validation=True):
         found = inspection.permutation_importance(
             estimator, frame, target, scoring=scoring, n_repeats=_REPEATS, random_state=0
         )
