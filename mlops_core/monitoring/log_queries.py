@@ -5,15 +5,25 @@ The files of a prediction log may differ in their columns, because versions of a
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
 from mlops_core.monitoring.logs import KNOWN_AT, OUTCOME, PREDICTION_ID, VERSION
+from mlops_core.monitoring.windows import Window
 from mlops_core.registry.columns import PREDICTED_AT
+from mlops_core.slices import MISSING
 from mlops_core.warehouse import quoted, warehouse_sql
 
-__all__ = ["Days", "days_with_outcomes", "known_outcomes", "latest_by_day"]
+__all__ = [
+    "Days",
+    "LoggedRows",
+    "days_with_outcomes",
+    "known_outcomes",
+    "latest_by_day",
+    "predictions_in",
+]
 
 Days = dict[int, set[datetime]]
 """Days, each by its midnight in UTC, by version number."""
@@ -149,6 +159,54 @@ SELECT * EXCLUDE ({PREDICTION_ID}) FROM chosen JOIN known USING ({PREDICTION_ID}
         ).to_arrow_table()
     batches: list[pa.RecordBatch] = table.to_batches()
     return batches
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRows:
+    """Rows of a prediction log, all of them or a sample, and how many there are."""
+
+    rows: pa.Table
+    total: int
+
+
+def predictions_in(
+    files: Sequence[str],
+    number: int,
+    window: Window,
+    columns: Sequence[str],
+    *,
+    segment: str = "",
+    most: int,
+) -> LoggedRows:
+    """Return what one version predicted in a window, the columns asked for alone.
+
+    Parameters
+    ----------
+    segment
+        `column=value`, empty for all rows.
+    most
+        Of more rows, a sample of so many, the same each time.
+    """
+    if not files:
+        return LoggedRows(pa.table({column: pa.nulls(0) for column in columns}), 0)
+    wanted = ", ".join(f"p.{quoted(column)}" for column in dict.fromkeys(columns))
+    where = f"p.{VERSION} = $number AND p.{PREDICTED_AT} >= $start AND p.{PREDICTED_AT} < $end"
+    values = {"files": list(files), "number": number, "start": window.start, "end": window.end}
+    if segment:
+        column, _, value = segment.partition("=")
+        where += f" AND coalesce(CAST(p.{quoted(column)} AS VARCHAR), $missing) = $value"
+        values |= {"value": value, "missing": MISSING}
+    source = f"FROM read_parquet($files, union_by_name = true) AS p WHERE {where}"
+    with warehouse_sql() as connection:
+        total = connection.execute(f"SELECT count(*) {source}", values).fetchall()[0][0]
+        sampled = (
+            f"ORDER BY hash(p.{PREDICTION_ID}), p.{PREDICTION_ID} LIMIT {most:d}" if total > most else ""
+        )
+        rows: pa.Table = connection.execute(
+            f"SELECT {wanted} {source} {sampled}",
+            values,
+        ).to_arrow_table()
+    return LoggedRows(rows, int(total))
 
 
 def news_of(outcomes: pa.Table, logged: Sequence[str]) -> pa.Table:

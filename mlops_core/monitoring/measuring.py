@@ -18,6 +18,7 @@ from mlops_core.domain import (
     StoreRevision,
 )
 from mlops_core.domain.states import Level, MonitorKind, Origin
+from mlops_core.monitoring.estimating import estimate_windows
 from mlops_core.monitoring.found import Found
 from mlops_core.monitoring.levels import FEWEST_ROWS, Judging, judge
 from mlops_core.monitoring.progress import Progress, measurements_of
@@ -122,6 +123,8 @@ def _measure(
             return measure_usage(workspace, version, windows, monitor.window_days, now)
         case MonitorKind.PERFORMANCE:
             return _performance(workspace, version, monitor, windows)
+        case MonitorKind.ESTIMATE:
+            return _estimates(workspace, version, monitor, windows)
         case MonitorKind.FRESHNESS:
             return _freshness(workspace, version, monitor.window_days, now)
 
@@ -201,6 +204,18 @@ def _performance(
     return found
 
 
+def _estimates(
+    workspace: Workspace, version: ModelVersion, monitor: Monitor, windows: Sequence[Window]
+) -> list[Found]:
+    """Estimate the windows; one that cannot be estimated is left out."""
+    estimated = estimate_windows(workspace, version, monitor.statistic, windows, monitor.segment)
+    return [
+        Found(monitor.statistic, found.window, found.value, found.rows, lower=found.lower, upper=found.upper)
+        for found in estimated
+        if found.value is not None
+    ]
+
+
 def _predictions_in(
     workspace: Workspace, version: ModelVersion, monitor: Monitor, windows: Sequence[Window]
 ) -> Counter[Window]:
@@ -239,7 +254,7 @@ def _freshness(workspace: Workspace, version: ModelVersion, days: int, now: date
 
 def measurement(monitor: Monitor, found: Found, limits: Sequence[Judging], now: datetime) -> Measurement:
     """Return what was found as a row, judged by the monitor's limits."""
-    judged = found.statistic == monitor.statistic
+    judged = found.statistic == monitor.statistic and (monitor.kind != MonitorKind.ESTIMATE or bool(limits))
     value = _number(found.value)
     level = judge(value, limits) if judged else Level.UNJUDGED
     if judged and monitor.kind == MonitorKind.DRIFT and found.rows < FEWEST_ROWS:

@@ -9,10 +9,11 @@ from sqlmodel import Session, col, select
 
 from mlops_core.domain import Metric, Model, ModelVersion, Monitor, ReferenceProfile, Threshold
 from mlops_core.domain.states import Level, MonitorKind, ProblemType
+from mlops_core.monitoring.estimating import can_be_estimated
 from mlops_core.monitoring.levels import FEWEST_ROWS, Limit
 from mlops_core.monitoring.thresholds import AnyThreshold, ConstantThreshold, RuleOfThumb, threshold_row
 from mlops_core.registry.columns import LATENCY
-from mlops_core.slices import decode_grids
+from mlops_core.slices import Grids, decode_grids
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 from mlops_core.store import UnitOfWork
 
@@ -42,7 +43,9 @@ class _NewMonitor:
     thresholds: tuple[AnyThreshold, ...]
 
 
-def default_monitors(model: Model, trained: float | None, *, timed: bool = True) -> list[_NewMonitor]:
+def default_monitors(
+    model: Model, trained: float | None, *, timed: bool = True, estimated: bool = False
+) -> list[_NewMonitor]:
     """Return what a champion is watched for.
 
     Parameters
@@ -51,6 +54,8 @@ def default_monitors(model: Model, trained: float | None, *, timed: bool = True)
         The primary metric on held-out data, None where the model has none.
     timed
         Whether response times are logged; without them no monitor watches them.
+    estimated
+        Whether the primary metric can be estimated before outcomes arrive; it is, and is not judged.
     """
     monitors = [
         _NewMonitor(
@@ -94,6 +99,8 @@ def default_monitors(model: Model, trained: float | None, *, timed: bool = True)
                 _performance_thresholds(model.primary_metric, trained),
             )
         )
+    if model.primary_metric and estimated:
+        monitors.append(_NewMonitor(MonitorKind.ESTIMATE, model.primary_metric, ()))
     return monitors
 
 
@@ -107,7 +114,13 @@ def watch_version(unit: UnitOfWork, model: Model, version: ModelVersion) -> None
         )
     ).first()
     days = _window_days(unit.session, model, version)
-    new_monitors = default_monitors(model, trained, timed=_is_timed(unit.session, version))
+    grids = _grids(unit.session, version)
+    new_monitors = default_monitors(
+        model,
+        trained,
+        timed=_is_timed(version, grids),
+        estimated=can_be_estimated(model.problem_type, model.primary_metric or "", grids),
+    )
     for new in new_monitors:
         monitor = unit.add(
             Monitor(
@@ -177,14 +190,16 @@ def thresholds_of(session: Session, monitors: list[Monitor]) -> dict[int, list[T
     return result
 
 
-def _is_timed(session: Session, version: ModelVersion) -> bool:
-    """Return whether a version's slices count response times: one that runs elsewhere may log none."""
-    if version.artefact_digest:
-        return True
+def _grids(session: Session, version: ModelVersion) -> Grids:
     grids = session.exec(
         select(ReferenceProfile.grids).where(ReferenceProfile.model_version_id == version.id)
     ).first()
-    return grids is None or LATENCY in decode_grids(grids)
+    return {} if grids is None else decode_grids(grids)
+
+
+def _is_timed(version: ModelVersion, grids: Grids) -> bool:
+    """Return whether a version's slices count response times: one that runs elsewhere may log none."""
+    return bool(version.artefact_digest) or not grids or LATENCY in grids
 
 
 def _performance_thresholds(metric: str, trained: float) -> tuple[AnyThreshold, ...]:

@@ -156,26 +156,41 @@ def expected_outcomes(window: ScoredRows, positives: _Floats) -> BinaryOutcomes:
     BinaryOutcomes
         With expected counts in place of counts, on the scores of the window in place of the score grid.
     """
+    return _outcomes_of(window, positives[None, :])[0]
+
+
+def _outcomes_of(window: ScoredRows, positives: _Floats) -> list[BinaryOutcomes]:
+    """Return the outcomes of a window once for each row of positives, shape ``(n, k)``."""
     negatives = window.rows - positives
     scores = window.scores
-    losses = -np.log(np.clip(np.stack((scores, 1.0 - scores)), _CLIP, 1.0 - _CLIP))
+    log_losses = -np.log(np.clip(np.stack((scores, 1.0 - scores)), _CLIP, 1.0 - _CLIP))
     squares = np.square(np.stack((1.0 - scores, scores)))
-    labels = np.stack((positives, negatives))
-    true_positives = float(window.decided @ positives)
-    false_positives = float(window.decided @ negatives)
-    return BinaryOutcomes(
-        rows=window.total,
-        positives=cast("NDArray[np.int64]", positives),
-        negatives=cast("NDArray[np.int64]", negatives),
-        log_loss_sum=float(np.sum(labels * losses)),
-        brier_sum=float(np.sum(labels * squares)),
-        true_positives=cast("int", true_positives),
-        false_positives=cast("int", false_positives),
-        true_negatives=cast("int", float(negatives.sum()) - false_positives),
-        false_negatives=cast("int", float(positives.sum()) - true_positives),
-        log_loss_squared_sum=float(np.sum(labels * np.square(losses))),
-        brier_squared_sum=float(np.sum(labels * np.square(squares))),
-    )
+    by_row = (log_losses, squares, np.square(log_losses), np.square(squares))
+    of_positives = np.stack([*(loss[0] for loss in by_row), window.decided, np.ones(len(scores))], axis=1)
+    of_negatives = np.stack([*(loss[1] for loss in by_row), window.decided, np.ones(len(scores))], axis=1)
+    found = []
+    for row, hits, misses in zip(
+        range(len(positives)),
+        (positives @ of_positives).tolist(),
+        (negatives @ of_negatives).tolist(),
+        strict=True,
+    ):
+        found.append(
+            BinaryOutcomes(
+                rows=window.total,
+                positives=cast("NDArray[np.int64]", positives[row]),
+                negatives=cast("NDArray[np.int64]", negatives[row]),
+                log_loss_sum=hits[0] + misses[0],
+                brier_sum=hits[1] + misses[1],
+                true_positives=hits[4],
+                false_positives=misses[4],
+                true_negatives=misses[5] - misses[4],
+                false_negatives=hits[5] - hits[4],
+                log_loss_squared_sum=hits[2] + misses[2],
+                brier_squared_sum=hits[3] + misses[3],
+            )
+        )
+    return found
 
 
 def estimate(
@@ -205,7 +220,7 @@ def estimate(
     random = np.random.default_rng(seed)
     resampled = calibration.resampled(window.scores)
     drawn = random.binomial(window.rows, np.clip(resampled, 0.0, 1.0)).astype(np.float64)
-    values = np.array([statistic.compute(expected_outcomes(window, row)) for row in drawn])
+    values = np.array([statistic.compute(outcomes) for outcomes in _outcomes_of(window, drawn)])
     unknown = float(window.rows @ ~calibration.knows(window.scores)) / window.total
     return Estimate(value, _interval(name, value, values, window.total, confidence), window.total, unknown)
 

@@ -8,7 +8,7 @@ import pandas as pd
 from sqlmodel import select
 
 from mlops_core.domain import Measurement, ModelVersion, Monitor, OutcomeSlice, StoredSlice
-from mlops_core.domain.states import Origin
+from mlops_core.domain.states import MonitorKind, Origin
 from mlops_core.monitoring.reading import read_outcomes, read_slices
 from mlops_core.workspace import Workspace
 
@@ -30,8 +30,13 @@ def measured(workspace: Workspace, version: ModelVersion) -> dict[Key, Measureme
 def by_window(
     workspace: Workspace, version: ModelVersion, statistic: str, column: str = ""
 ) -> dict[datetime, Measurement]:
+    """What was measured, not estimated, by the start of its window."""
     found = measured(workspace, version)
-    return {key[3]: row for key, row in found.items() if key[1:3] == (statistic, column)}
+    return {
+        key[3]: row
+        for key, row in found.items()
+        if key[0] != MonitorKind.ESTIMATE and key[1:3] == (statistic, column)
+    }
 
 
 def everything(workspace: Workspace, versions: Sequence[ModelVersion]) -> dict[object, object]:
