@@ -125,7 +125,7 @@ def _unseen(column: str, grid: Grid, before: Counts, after: Counts, move: Move, 
         f"(n = {move.rows:,})"
     )
     gone = _gone(grid, before, after, move.after - move.before)
-    return f"{sentence}; {gone}." if gone else f"{sentence}."
+    return f"{sentence}; {gone}" if gone else f"{sentence}."
 
 
 def _gone(grid: Grid, before: CategoricalCounts, after: CategoricalCounts, risen: float) -> str:
@@ -133,13 +133,14 @@ def _gone(grid: Grid, before: CategoricalCounts, after: CategoricalCounts, risen
     if not isinstance(grid, CategoricalGrid) or not grid.n_cells:
         return ""
     first, second = before.known / before.rows, after.known / after.rows
-    place = int((first - second).argmax())
+    place = int((first * (1 - risen) - second).argmax())  # it would have made room for them like the others
     fallen = float(first[place] - second[place])
     if min(fallen, risen) < _RENAMED * max(fallen, risen):
         return ""
+    name = "new names" if len(after.unseen) > 1 else "a new name"
     return (
         f"'{grid.categories[place]}' fell from {share_text(float(first[place]))} to "
-        f"{share_text(float(second[place]))}: a new name?"
+        f"{share_text(float(second[place]))}: {name}?"
     )
 
 
