@@ -25,6 +25,7 @@ __all__ = [
     "reference_metrics",
     "rows_from",
     "usual_pause",
+    "with_outcomes",
 ]
 
 _DAY_HOURS: Final = 24.0
@@ -90,6 +91,15 @@ def rows_from(predictions: pa.Table, outcomes: pa.Table, after: datetime | None)
 def _of(outcomes: pa.Table, predictions: pa.Table) -> pa.Table:
     ids = predictions[PREDICTION_ID].combine_chunks()
     return outcomes.filter(pc.is_in(outcomes[PREDICTION_ID], value_set=ids))
+
+
+def with_outcomes(reference: pa.Table, outcomes: pa.Table) -> pa.Table:
+    """Return the rows of a reference with a column of their outcomes, null where none is known."""
+    if not outcomes.num_rows:
+        return reference
+    ids = outcomes[PREDICTION_ID].combine_chunks()
+    places = pc.index_in(reference[PREDICTION_ID].combine_chunks(), value_set=ids)
+    return reference.append_column(OUTCOME, outcomes[OUTCOME].combine_chunks().take(places))
 
 
 def reference_metrics(

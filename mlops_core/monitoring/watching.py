@@ -25,6 +25,7 @@ from mlops_core.monitoring.watch_reference import (
     reference_metrics,
     rows_from,
     usual_pause,
+    with_outcomes,
 )
 from mlops_core.monitoring.watched_file import (
     WatchPlan,
@@ -189,7 +190,7 @@ def _register(
             columns=features,
             snapshot=snapshot,
             metrics=metrics,
-            reference=reference,
+            reference=with_outcomes(reference, outcomes),
             commit=CommitState("", dirty=False),
             metrics_data="reference",
         ),

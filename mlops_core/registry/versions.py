@@ -30,6 +30,7 @@ from mlops_core.registry.models import MAKERS, find_model
 from mlops_core.registry.reference import add_reference, count_reference
 from mlops_core.registry.reference_sample import store_reference_sample
 from mlops_core.registry.source_control import CommitState
+from mlops_core.registry.surrogate import surrogate_importance
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace, require_role
 
@@ -59,7 +60,8 @@ class NewVersion:
         if the prediction is a label that comes with a probability; `outcome` if it is known, null in the
         rows that trained the model, whose errors are smaller than those of new rows.
     importance
-        How much the model depends on each column, from 0 up; None has it found by permutation.
+        How much the model depends on each column, from 0 up; None has it found by permutation, and of
+        a model that runs elsewhere by a surrogate.
     """
 
     estimator: "BaseEstimator | None"
@@ -129,9 +131,9 @@ def _importance(model: Model, new: NewVersion) -> tuple[Importance | None, str]:
     """Return the importance of the columns; None, and why, where the estimator cannot tell."""
     if new.importance is not None:
         return check_importance(new.columns, new.importance), ""
-    if new.estimator is None:
-        return None, ""
     try:
+        if new.estimator is None:
+            return surrogate_importance(new.columns, new.reference), ""
         return permutation_importance(new.estimator, model, new.columns, new.reference), ""
     except Exception as error:  # the estimator is not ours, and a version without importance is of use
         return None, f"unknown: {error}"[:500]

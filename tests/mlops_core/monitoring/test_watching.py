@@ -85,7 +85,7 @@ def test_a_model_without_response_times_has_no_latency_monitor(workspace):
     watched = watch(workspace, scored())
     with workspace.store.read() as session:
         kinds = {row.kind for row in session.exec(select(Monitor))}
-    assert kinds == {"drift", "usage", "freshness", "performance"}
+    assert kinds == {"drift", "usage", "freshness", "performance", "estimate"}
     assert watched.row.finding(MonitorKind.LATENCY) is None
     assert watched.row.latency.p95 is None
 

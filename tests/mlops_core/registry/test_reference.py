@@ -17,6 +17,7 @@ from mlops_core.monitoring.reading import read_outcomes
 from mlops_core.registry import CommitState, NewVersion, find_model, find_version, register_version
 from mlops_core.registry.importance import importance_of
 from mlops_core.registry.reference_sample import MOST_ROWS, read_reference_sample, sample_rows
+from mlops_core.registry.surrogate import surrogate_importance
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 from tests.factories import COLUMNS, new_model, person, population, workspace_in
 
@@ -157,3 +158,43 @@ def test_an_estimator_that_cannot_tell_is_registered_without_importance(workspac
     frame, _ = rows_of(ProblemType.BINARY, 400)
     version = registered(workspace, "stubborn", frame=frame, estimator=LogisticRegression())  # not fitted
     assert importance_of(workspace, version) is None
+
+
+def test_a_model_that_runs_elsewhere_gets_the_importance_of_a_surrogate(workspace):
+    frame, _ = rows_of(ProblemType.BINARY)
+    version = registered(workspace, "elsewhere", frame=frame, estimator=None)
+
+    found = importance_of(workspace, version)
+
+    assert found.method.startswith("surrogate that explains 9")
+    assert found.values["tenure"] < 0.01 < found.values["age"] < found.values["income"]
+
+
+def test_a_surrogate_of_labels_and_words_names_the_word(workspace):
+    random = np.random.default_rng(1)
+    region = random.choice(["north", "south"], 2_000)
+    rows = pa.table(
+        {
+            "region": pa.array(region),
+            "noise": pa.array(random.normal(size=2_000)),
+            "prediction": pa.array(np.where(region == "north", "buys", "leaves")),
+            "predicted_at": pa.array([START] * 2_000, pa.timestamp("us", tz="UTC")),
+        }
+    )
+    found = surrogate_importance(["region", "noise"], rows)
+    assert found.values["region"] > 0.3
+    assert found.values["noise"] < 0.02
+
+
+def test_predictions_that_no_column_explains_have_no_importance():
+    random = np.random.default_rng(2)
+    rows = pa.table(
+        {
+            "noise": pa.array(random.normal(size=2_000)),
+            "prediction": pa.array(random.random(2_000)),
+            "predicted_at": pa.array([START] * 2_000, pa.timestamp("us", tz="UTC")),
+        }
+    )
+    assert surrogate_importance(["noise"], rows) is None
+    assert surrogate_importance(["noise"], rows.slice(0, 50)) is None
+    assert surrogate_importance([], rows) is None
