@@ -1,11 +1,11 @@
 """How a column is spread in two windows: the reference wide and grey behind the current."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
 from app.components.download import picture_config
+from app.components.time_marks import Part, corner_text
 from app.theme import palette
 
 __all__ = ["draw_distribution"]
@@ -25,7 +25,7 @@ def draw_distribution(
     key: str,
     alt: str,
     file_name: str,
-    height: int = 190,
+    height: int = 172,
 ) -> None:
     """Draw the share of each bin in both windows, and mark the one that moved most.
 
@@ -47,7 +47,7 @@ def draw_distribution(
     after = [100 * current[number] for number in shown]
     place = shown.index(marked)
     fills = [colors.current if number == marked else colors.current_faint for number in shown]
-    bars: list[dict[str, Any]] = [
+    bars: list[Part] = [
         {
             "type": "bar",
             "x": words,
@@ -76,7 +76,7 @@ def draw_distribution(
     layout = {
         "barmode": "overlay",
         "height": height,
-        "margin": {"l": 52, "r": 8, "t": 20, "b": 4},
+        "margin": {"l": 52, "r": 8, "t": 18, "b": 4},
         "hovermode": "x unified",
         "showlegend": False,
         "paper_bgcolor": colors.ground,
@@ -95,11 +95,9 @@ def draw_distribution(
             "automargin": True,
             "showgrid": False,
         },
-        "annotations": [mark, *_names(names, colors.reference_text, colors.current)],
+        "annotations": [mark, _names(names, colors.reference_text, colors.current)],
     }
-    st.plotly_chart(
-        {"data": bars, "layout": layout}, key=key, config=picture_config(file_name), alt=alt
-    )
+    st.plotly_chart({"data": bars, "layout": layout}, key=key, config=picture_config(file_name), alt=alt)
 
 
 def _bins_shown(
@@ -112,20 +110,9 @@ def _bins_shown(
     return sorted({*weight[: _MOST_BARS - 1], marked})
 
 
-def _names(names: tuple[str, str], before: str, after: str) -> list[dict[str, Any]]:
+def _names(names: tuple[str, str], before: str, after: str) -> Part:
     """Return the names of both windows, in their colours, at the upper right."""
-    text = f"<span style='color:{before}'>■ {names[0]}</span>   <span style='color:{after}'>■ {names[1]}</span>"
-    return [
-        {
-            "text": text,
-            "xref": "paper",
-            "yref": "paper",
-            "x": 1,
-            "y": 1,
-            "xanchor": "right",
-            "yanchor": "bottom",
-            "yshift": 2,
-            "showarrow": False,
-            "font": {"size": 11},
-        }
-    ]
+    text = (
+        f"<span style='color:{before}'>■ {names[0]}</span>   <span style='color:{after}'>■ {names[1]}</span>"
+    )
+    return corner_text(text, before)

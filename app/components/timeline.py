@@ -4,25 +4,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import streamlit as st
 
 from app.components.download import picture_config
 from app.components.formats import day
+from app.components.time_marks import Part, band, corner_text, date_axis, label, level_line, limit_marks
 from app.theme import Palette, palette
-from mlops_core.domain.states import Level
 from mlops_core.explanation.results import Event
 from mlops_core.monitoring.levels import Limit
 from mlops_core.monitoring.windows import Window
 
 __all__ = ["Curve", "Reading", "Track", "draw_timeline", "window_brushed"]
 
-_Part: TypeAlias = dict[str, Any]
-
-_GAP_PIXELS = 12
-_TOP_PIXELS = 22
-_BOTTOM_PIXELS = 22
+_GAP_PIXELS = 10
+_TOP_PIXELS = 18
+_BOTTOM_PIXELS = 20
 _DAY = timedelta(days=1)
 _LONGEST_TITLE = 60
 
@@ -159,15 +157,17 @@ def _figure(
     reference: Window | None,
     events: Sequence[Event],
     colors: Palette,
-) -> _Part:
-    height = _TOP_PIXELS + _BOTTOM_PIXELS + sum(one.pixels for one in tracks) + _GAP_PIXELS * (len(tracks) - 1)
+) -> Part:
+    height = (
+        _TOP_PIXELS + _BOTTOM_PIXELS + sum(one.pixels for one in tracks) + _GAP_PIXELS * (len(tracks) - 1)
+    )
     inner = height - _TOP_PIXELS - _BOTTOM_PIXELS
-    data: list[_Part] = []
-    shapes = [_band(window, colors.window_band)]
+    data: list[Part] = []
+    shapes = [band(window.start, window.end, colors.window_band)]
     if reference is not None:
-        shapes.append(_band(reference, colors.reference_band))
-    annotations: list[_Part] = []
-    layout: _Part = {
+        shapes.append(band(reference.start, reference.end, colors.reference_band))
+    annotations: list[Part] = []
+    layout: Part = {
         "height": height,
         "margin": {"l": 52, "r": 8, "t": _TOP_PIXELS, "b": _BOTTOM_PIXELS},
         "hovermode": "x unified",
@@ -198,35 +198,26 @@ def _figure(
         top += track.pixels + _GAP_PIXELS
         data += [_trace(curve, track, axis) for curve in track.curves]
         for limit in track.near_limits:
-            _add_limit(limit, high if limit.above else low, axis, colors, shapes, annotations)
+            lines, words = limit_marks(limit, high if limit.above else low, axis, colors)
+            shapes += lines
+            annotations.append(words)
         if track.level:
             name, value = track.level
-            shapes.append(_line(value, axis, colors.muted, "dot"))
-            annotations.append(_label(f"{name} {value:.3g}", value, axis, colors.muted, right=True))
-    marks, lines = _marks(events, tracks[0], colors)
+            shapes.append(level_line(value, axis, colors.muted, "dot"))
+            annotations.append(label(f"{name} {value:.3g}", value, axis, colors.muted, right=True))
+    marks, vertical = _marks(events, tracks[0], colors)
     data += marks
-    shapes += lines
-    layout["xaxis"] = {
-        "type": "date",
-        "range": _days_shown(tracks),
-        "anchor": f"y{len(tracks)}" if len(tracks) > 1 else "y",
-        "showgrid": False,
-        "nticks": 8,
-        "tickformat": "%-d %b",
-        "tickfont": {"size": 11, "color": colors.muted},
-        "hoverformat": "%-d %b %Y",
-        "unifiedhovertitle": {"text": "from %{x|%-d %b %Y}"},
-        "fixedrange": True,
-    }
-    annotations.append(_legend(tracks))
+    shapes += vertical
+    layout["xaxis"] = date_axis(f"y{len(tracks)}" if len(tracks) > 1 else "y", *_days_shown(tracks), colors)
+    annotations.append(_legend(tracks, colors.muted))
     return {"data": data, "layout": layout}
 
 
-def _trace(curve: Curve, track: Track, axis: str) -> _Part:
+def _trace(curve: Curve, track: Track, axis: str) -> Part:
     readings = curve.readings
     steps = [after.window.start - before.window.start for before, after in pairwise(readings)]
     width = readings[0].window.end - readings[0].window.start if readings else _DAY
-    trace: _Part = {
+    trace: Part = {
         "x": [one.window.start.replace(tzinfo=None) for one in readings],
         "y": [one.value for one in readings],
         "xperiod": min([width, *steps]) / timedelta(milliseconds=1),
@@ -262,19 +253,19 @@ def _words(reading: Reading, number_format: str) -> str:
     return f", {reading.lower:{number_format}}–{reading.upper:{number_format}}{words}"
 
 
-def _marks(events: Sequence[Event], track: Track, colors: Palette) -> tuple[list[_Part], list[_Part]]:
+def _marks(events: Sequence[Event], track: Track, colors: Palette) -> tuple[list[Part], list[Part]]:
     """Return what an event's words hang on, and the thin line below it through all tracks."""
     if not events:
         return [], []
     high = track.span[1]
-    trace: _Part = {
+    trace: Part = {
         "type": "scatter",
         "mode": "markers",
         "x": [one.at.replace(tzinfo=None) for one in events],
         "y": [high] * len(events),
         "yaxis": "y",
         "name": "",
-        "marker": {"symbol": "triangle-down", "size": 9, "color": colors.text},
+        "marker": {"symbol": "triangle-down", "size": 8, "color": colors.muted},
         "cliponaxis": False,
         "customdata": [f"{day(one.at)}: {one.title}"[: 2 * _LONGEST_TITLE] for one in events],
         "hovertemplate": "%{customdata}<extra></extra>",
@@ -289,7 +280,7 @@ def _marks(events: Sequence[Event], track: Track, colors: Palette) -> tuple[list
             "yref": "paper",
             "y0": 0,
             "y1": 1,
-            "line": {"color": colors.muted, "width": 1, "dash": "dot"},
+            "line": {"color": colors.reference, "width": 1, "dash": "dot"},
             "layer": "below",
         }
         for one in events
@@ -297,85 +288,12 @@ def _marks(events: Sequence[Event], track: Track, colors: Palette) -> tuple[list
     return [trace], lines
 
 
-def _days_shown(tracks: Sequence[Track]) -> list[datetime]:
+def _days_shown(tracks: Sequence[Track]) -> tuple[datetime, datetime]:
     windows = [one.window for track in tracks for curve in track.curves for one in curve.readings]
-    return [
-        min(one.start for one in windows).replace(tzinfo=None),
-        max(one.end for one in windows).replace(tzinfo=None),
-    ]
+    return min(one.start for one in windows), max(one.end for one in windows)
 
 
-def _band(window: Window, color: str) -> _Part:
-    return {
-        "type": "rect",
-        "xref": "x",
-        "x0": window.start.replace(tzinfo=None),
-        "x1": window.end.replace(tzinfo=None),
-        "yref": "paper",
-        "y0": 0,
-        "y1": 1,
-        "line": {"width": 0},
-        "fillcolor": color,
-        "layer": "below",
-    }
-
-
-def _add_limit(
-    limit: Limit, edge: float, axis: str, colors: Palette, shapes: list[_Part], annotations: list[_Part]
-) -> None:
-    """Draw a limit, and tint what lies beyond it up to the edge of the track."""
-    is_warning = limit.level == Level.WARNING
-    color = colors.orange if is_warning else colors.red
-    shapes.append(_line(limit.value, axis, color, "dash"))
-    shapes.append(
-        {
-            "type": "rect",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "yref": axis,
-            "y0": limit.value,
-            "y1": edge,
-            "line": {"width": 0},
-            "fillcolor": colors.warning_band if is_warning else colors.critical_band,
-            "layer": "below",
-        }
-    )
-    annotations.append(
-        _label(f"{limit.level} {limit.value:.3g}", limit.value, axis, color, above=limit.above)
-    )
-
-
-def _line(value: float, axis: str, color: str, dash: str) -> _Part:
-    return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "yref": axis,
-        "y0": value,
-        "y1": value,
-        "line": {"color": color, "width": 1, "dash": dash},
-    }
-
-
-def _label(
-    text: str, value: float, axis: str, color: str, *, above: bool = False, right: bool = False
-) -> _Part:
-    return {
-        "text": text,
-        "xref": "paper",
-        "x": 1 if right else 0,
-        "xanchor": "right" if right else "left",
-        "yref": axis,
-        "y": value,
-        "yanchor": "bottom" if above else "top",
-        "showarrow": False,
-        "font": {"color": color, "size": 10},
-    }
-
-
-def _legend(tracks: Sequence[Track]) -> _Part:
+def _legend(tracks: Sequence[Track], color: str) -> Part:
     """Return the names of the lines, in their colours, at the upper right."""
     signs = {"solid": "━", "dash": "╍", "dot": "┅"}
     names = [
@@ -384,15 +302,4 @@ def _legend(tracks: Sequence[Track]) -> _Part:
         for curve in track.curves
         if not curve.bars
     ]
-    return {
-        "text": "   ".join(names),
-        "xref": "paper",
-        "yref": "paper",
-        "x": 1,
-        "y": 1,
-        "xanchor": "right",
-        "yanchor": "bottom",
-        "yshift": 4,
-        "showarrow": False,
-        "font": {"size": 11},
-    }
+    return corner_text("   ".join(names), color)

@@ -1,9 +1,8 @@
 """The line of controls: each writes what was chosen into the URL, which alone says what is shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import streamlit as st
 
@@ -22,7 +21,9 @@ def draw_model_choice(models: Sequence[str], view: View | None) -> None:
 
     def choose() -> None:
         model = st.session_state["explorer_model"]
-        kept = replace(view, model=model, window=None, reference=None, segment="", column="") if view else None
+        kept = (
+            replace(view, model=model, window=None, reference=None, segment="", column="") if view else None
+        )
         if model:
             go_to(kept or View(model))
 
@@ -30,11 +31,10 @@ def draw_model_choice(models: Sequence[str], view: View | None) -> None:
     st.selectbox(
         "Model",
         models,
-        index=None,
+        index=0 if view else None,
         key="explorer_model",
         placeholder="Choose a model",
         on_change=choose,
-        required=view is not None,
         width=210,
     )
 
@@ -52,7 +52,9 @@ def draw_view_choices(view: View, span: Window, segments: Sequence[str]) -> None
     with st.container(width=170, gap="xxsmall"):
         st.markdown(":small[Reference]")
         with st.popover(
-            _shortened(reference_words(view.reference).capitalize()), width="stretch", key="explorer_references"
+            _shortened(_first_upper(reference_words(view.reference))),
+            width="stretch",
+            key="explorer_references",
         ):
             _draw_reference(view, span)
     with st.container(width=150, gap="xxsmall"):
@@ -161,19 +163,23 @@ def _before(view: View, span: Window) -> Window | None:
     return before if before.start >= span.start else None
 
 
-def _days_input(label: str, key: str, shown: Window | None, span: Window, choose: Any) -> None:
+def _days_input(
+    label: str, name: str, shown: Window | None, span: Window, choose: Callable[[Window], None]
+) -> None:
+    """Draw the first and the last day; a box for other days is another box, which needs no holding."""
     last = span.end.date() - _DAY
     inside = shown is not None and span.start <= shown.start and shown.end <= span.end
+    value = (shown.start.date(), shown.end.date() - _DAY) if shown is not None and inside else ()
+    key = f"{name}_{'_'.join(map(str, (span.start.date(), *value)))}"
 
     def chosen() -> None:
         days = st.session_state[key]
         if isinstance(days, tuple) and len(days) == 2:
             choose(Window(_midnight(days[0]), _midnight(days[1]) + _DAY))
 
-    _hold(key, (shown.start.date(), shown.end.date() - _DAY) if shown is not None and inside else ())
     st.date_input(
         label,
-        value=(),
+        value=value,
         min_value=span.start.date(),
         max_value=last,
         key=key,
@@ -185,6 +191,10 @@ def _days_input(label: str, key: str, shown: Window | None, span: Window, choose
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _first_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _shortened(text: str) -> str:

@@ -28,7 +28,7 @@ def draw_ranking(explanation: Explanation, column: str, on_open: Callable[[str],
             "column": names,
             "value": [one.value for one in columns],
             "trend": [[0.0 if value is None else value for value in one.trend] for one in columns],
-            "importance": [one.importance for one in columns],
+            "importance": [_importance(one) for one in columns],
             "status": [_status(one) for one in columns],
         }
     )
@@ -89,7 +89,8 @@ def ranking_csv(explanation: Explanation) -> bytes:
 def _styled(frame: pd.DataFrame, columns: list[ColumnMovement], chosen: int) -> "pd.io.formats.style.Styler":
     colors = palette()
     css = [
-        f"color: {level_color(one.level)}; font-weight: 600" if one.level.is_outside else "" for one in columns
+        f"color: {level_color(one.level)}; font-weight: 600" if one.level.is_outside else ""
+        for one in columns
     ]
     row = f"background-color: {colors.window_band}; font-weight: 600"
     style = frame.style.apply(lambda _: css, subset=["status"])
@@ -103,17 +104,25 @@ def _configuration(explanation: Explanation) -> dict[str, object]:
     return {
         "column": st.column_config.TextColumn("Column", width=126, help="A click shows the column"),
         "value": st.column_config.ProgressColumn(
-            short_name(statistic), format="%.3f", min_value=0, max_value=max(largest, warning) or 1.0, width=104
+            short_name(statistic),
+            format="%.3f",
+            min_value=0,
+            max_value=max(largest, warning) or 1.0,
+            width=104,
         ),
         "trend": st.column_config.LineChartColumn("Trend", width=86, y_min=0),
-        "importance": st.column_config.NumberColumn(
+        "importance": st.column_config.TextColumn(
             "Importance",
-            format="%.2f",
+            alignment="right",
             width=78,
             help="To the model, relative to the most important column",
         ),
         "status": st.column_config.TextColumn("Status", width=88),
     }
+
+
+def _importance(movement: ColumnMovement) -> str:
+    return "—" if movement.importance is None else f"{movement.importance:.2f}"
 
 
 def _status(movement: ColumnMovement) -> str:

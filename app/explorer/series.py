@@ -1,6 +1,6 @@
 """A column over time: its statistic, how many rows there were, and accuracy measured and estimated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from app.components.timeline import Curve, Reading, Track
@@ -16,28 +16,26 @@ from mlops_core.monitoring.windows import Window
 __all__ = ["accuracy_track", "rows_track", "series_rows", "statistic_track"]
 
 
-def rows_track(explanation: Explanation, rows: Sequence[int]) -> Track:
+def rows_track(explanation: Explanation, rows: Mapping[Window, int]) -> Track:
     """Return how many rows there were in each of the explanation's weeks."""
-    readings = [
-        Reading(week, count, count) for week, count in zip(explanation.weeks, rows, strict=True)
-    ]
+    readings = [Reading(week, rows.get(week, 0), rows.get(week, 0)) for week in explanation.weeks]
     return Track(
-        "rows",
+        "n",
         [Curve("rows", readings, palette().reference, bars=True)],
-        pixels=34,
+        pixels=26,
         from_zero=True,
     )
 
 
 def statistic_track(
-    explanation: Explanation, column: str, rows: Sequence[int], limits: Sequence[Limit]
+    explanation: Explanation, column: str, rows: Mapping[Window, int], limits: Sequence[Limit]
 ) -> Track:
     """Return the statistic of a column in each of the explanation's weeks, with its limits."""
     movement = next(one for one in explanation.columns if one.column == column)
     name = short_name(explanation.statistic)
     readings = [
-        Reading(week, value, count)
-        for week, value, count in zip(explanation.weeks, movement.trend, rows, strict=True)
+        Reading(week, value, rows.get(week, 0))
+        for week, value in zip(explanation.weeks, movement.trend, strict=True)
     ]
     return Track(
         name,
@@ -67,7 +65,7 @@ def accuracy_track(view: ModelView) -> Track | None:
         curves,
         limits=measured.limits if measured else [],
         level=("training", view.row.trained) if view.row.trained is not None else None,
-        pixels=80,
+        pixels=76,
     )
 
 

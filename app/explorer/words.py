@@ -104,7 +104,7 @@ def figure(value: float | None) -> str:
 def ranking_title(explanation: Explanation) -> str:
     """Return how many columns there are, and by what they are sorted."""
     known = any(one.importance is not None for one in explanation.columns)
-    order = "by movement × importance" if known else "by how far they moved"
+    order = "by movement \N{MULTIPLICATION SIGN} importance" if known else "by how far they moved"
     count = len(explanation.columns)
     return f"{count} column{'' if count == 1 else 's'}, {order}"
 
