@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import streamlit as st
 
@@ -169,7 +170,9 @@ def _days_input(
     """Draw the first and the last day; a box for other days is another box, which needs no holding."""
     last = span.end.date() - _DAY
     inside = shown is not None and span.start <= shown.start and shown.end <= span.end
-    value = (shown.start.date(), shown.end.date() - _DAY) if shown is not None and inside else ()
+    value: tuple[Any, ...] = ()
+    if shown is not None and inside:
+        value = (shown.start.date(), shown.end.date() - _DAY)
     key = f"{name}_{'_'.join(map(str, (span.start.date(), *value)))}"
 
     def chosen() -> None:

@@ -1,6 +1,7 @@
 """The columns of a model, ranked as the explanation ranks them; a click opens one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -86,7 +87,7 @@ def ranking_csv(explanation: Explanation) -> bytes:
     )
 
 
-def _styled(frame: pd.DataFrame, columns: list[ColumnMovement], chosen: int) -> "pd.io.formats.style.Styler":
+def _styled(frame: pd.DataFrame, columns: Sequence[ColumnMovement], chosen: int) -> Any:
     colors = palette()
     css = [
         f"color: {level_color(one.level)}; font-weight: 600" if one.level.is_outside else ""
@@ -97,7 +98,7 @@ def _styled(frame: pd.DataFrame, columns: list[ColumnMovement], chosen: int) -> 
     return style.apply(lambda _: [row] * frame.shape[1], axis=1, subset=pd.IndexSlice[[chosen], :])
 
 
-def _configuration(explanation: Explanation) -> dict[str, object]:
+def _configuration(explanation: Explanation) -> Mapping[str, Any]:
     statistic = explanation.statistic
     largest = max((one.value or 0.0 for one in explanation.columns), default=1.0)
     warning = DRIFT_LIMITS[statistic][0].value if statistic in DRIFT_LIMITS else 0.0

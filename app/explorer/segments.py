@@ -1,6 +1,8 @@
 """In which segments a column moved, and how much of its move each one explains."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -62,7 +64,7 @@ def draw_segments(view: View, explanation: Explanation) -> None:
         )
 
 
-def _draw_table(view: View, segments: list[SegmentShare]) -> None:
+def _draw_table(view: View, segments: Sequence[SegmentShare]) -> None:
     names = [one.segment for one in segments]
     frame = pd.DataFrame(
         {
@@ -80,7 +82,7 @@ def _draw_table(view: View, segments: list[SegmentShare]) -> None:
         if cells:
             go_to(replace(view, segment=names[int(cells[0][0])]))
 
-    shown: object = frame
+    shown: Any = frame
     if view.segment in names:
         row = f"background-color: {palette().window_band}; font-weight: 600"
         chosen = pd.IndexSlice[[names.index(view.segment)], :]
@@ -122,7 +124,7 @@ def _draw_none(view: View) -> None:
     )
 
 
-def _csv(view: View, segments: list[SegmentShare]) -> bytes:
+def _csv(view: View, segments: Sequence[SegmentShare]) -> bytes:
     return csv_of(
         ("segment", view.statistic, "explained", "rows", "reference_rows"),
         [(one.segment, one.value, one.explained, one.rows, one.reference_rows) for one in segments],

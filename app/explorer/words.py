@@ -112,12 +112,12 @@ def ranking_title(explanation: Explanation) -> str:
 def since_title(explanation: Explanation, movement: ColumnMovement) -> str:
     """Return since when a column has drifted, and whether accuracy followed, in one line."""
     followed = explanation.performance.followed if explanation.performance else None
-    accuracy = {True: "accuracy followed", False: "accuracy did not follow"}.get(followed)
+    words = ("accuracy did not follow", "accuracy followed")
     if movement.since is not None:
         beginning = f"Drift of {movement.column} began on {day(movement.since)}"
     elif movement.drifted:
         beginning = f"{movement.column} drifted in this window"
     else:
         beginning = f"{movement.column} stays close to its reference"
-        accuracy = {True: "accuracy fell", False: "accuracy did not fall"}.get(followed)
-    return f"{beginning}; {accuracy}" if accuracy else beginning
+        words = ("accuracy did not fall", "accuracy fell")
+    return beginning if followed is None else f"{beginning}; {words[followed]}"
