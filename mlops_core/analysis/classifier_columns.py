@@ -148,7 +148,8 @@ def _numbers(values: pa.ChunkedArray) -> NDArray[np.float64]:
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
     numbers = values.cast(pa.float64(), safe=False).to_numpy()
-    return np.clip(numbers, -_LARGEST, _LARGEST)
+    clipped: NDArray[np.float64] = np.clip(numbers, -_LARGEST, _LARGEST)
+    return clipped
 
 
 def _moments(values: pa.ChunkedArray) -> NDArray[np.float64]:
