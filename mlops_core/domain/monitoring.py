@@ -89,7 +89,7 @@ class Monitor(SQLModel, table=True):
     """Watches one aspect of a model version in production, window by window.
 
     `column` is the one that a drift monitor watches, empty for all of them; `segment` is `column=value`,
-    empty for all rows.
+    empty for all rows. `ended_at` is when somebody ended it, None while it watches; what it measured stays.
     """
 
     __tablename__ = "monitor"
@@ -105,6 +105,7 @@ class Monitor(SQLModel, table=True):
     segment: str = ""
     window_days: int
     created_at: datetime = utc_time()
+    ended_at: datetime | None = utc_time(optional=True)
 
 
 class Threshold(SQLModel, table=True):

@@ -187,7 +187,11 @@ class _Loaded:
             self.champions = {key: version for key, version in self.champions.items() if key == only.id}
         self.owners = {actor.id: actor.full_name for actor in session.exec(select(Actor))}
         ids = [version.id for version in self.champions.values()]
-        self.monitors = list(session.exec(select(Monitor).where(col(Monitor.model_version_id).in_(ids))))
+        self.monitors = list(
+            session.exec(
+                select(Monitor).where(col(Monitor.model_version_id).in_(ids), col(Monitor.ended_at).is_(None))
+            )
+        )
         self.thresholds = thresholds_of(session, self.monitors)
         self.newest = _newest_window(session, [monitor.id for monitor in self.monitors])
         self.usage = _usage(session, ids)

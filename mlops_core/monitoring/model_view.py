@@ -50,6 +50,8 @@ class Series:
         `column=value`, empty for all rows.
     saved
         Whether the monitor is one that a person has saved beside the default ones.
+    monitor
+        The id of the monitor, to set its thresholds or to end it by.
     """
 
     kind: MonitorKind
@@ -59,6 +61,7 @@ class Series:
     limits: Sequence[Limit]
     segment: str = ""
     saved: bool = False
+    monitor: int = 0
 
     @property
     def newest(self) -> Point:
@@ -171,7 +174,8 @@ def _series(session: Session, version: ModelVersion) -> list[Series]:
             if statistic == by_id[monitor_id].statistic
             else [],
             segment=by_id[monitor_id].segment,
-            saved=by_id[monitor_id].id not in default,
+            saved=monitor_id not in default,
+            monitor=monitor_id,
         )
         for (monitor_id, statistic, column), found in windows.items()
     ]

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
-from mlops_core.domain import Actor, ModelVersion, Monitor, StoredSlice
+from mlops_core.domain import Actor, Model, ModelVersion, Monitor, StoredSlice
 from mlops_core.domain.errors import Conflict, InvalidInput, NotFound
 from mlops_core.domain.states import MonitorKind, Role
 from mlops_core.monitoring.measuring import measure_past, measurement
@@ -22,7 +22,7 @@ from mlops_core.statistics.registry import kind_of
 from mlops_core.store import UnitOfWork
 from mlops_core.workspace import Workspace, require_role
 
-__all__ = ["MAY_SAVE_MONITORS", "save_monitor"]
+__all__ = ["MAY_SAVE_MONITORS", "end_monitor", "save_monitor"]
 
 MAY_SAVE_MONITORS = (Role.ML_ENGINEER, Role.LEAD)
 _SAVED_KINDS = (MonitorKind.DRIFT, MonitorKind.PERFORMANCE, MonitorKind.ESTIMATE)
@@ -62,7 +62,7 @@ def save_monitor(
     InvalidInput
         The statistic is not defined for this column or problem, or the thresholds make no sense.
     Conflict
-        The same monitor exists.
+        The same monitor exists; one that was ended is taken up again.
     """
     require_role(actor, "save a monitor", *MAY_SAVE_MONITORS)
     with workspace.store.read() as session:
@@ -100,9 +100,10 @@ def save_monitor(
                 Monitor.window_days == window_days,
             )
         ).first()
-        if known is not None:
+        if known is not None and known.ended_at is None:
             raise Conflict(f"{what} of {model_name} is watched already: set the thresholds of that monitor")
-        saved = unit.add(monitor)
+        saved = known or unit.add(monitor)
+        saved.ended_at = None
         unit.session.add_all(
             threshold_row(unit, saved, chosen, limit)
             for chosen, limit in zip(thresholds, limits, strict=True)
@@ -119,6 +120,46 @@ def save_monitor(
         return saved
 
     return workspace.store.write(actor, work)
+
+
+def end_monitor(workspace: Workspace, actor: Actor, monitor_id: int) -> None:
+    """Stop watching what somebody saved; what was measured stays.
+
+    Raises
+    ------
+    NotFound
+        There is no such monitor, or it was ended before.
+    NotPermitted
+        The actor is neither ML engineer nor lead.
+    InvalidInput
+        It is a default monitor, which every champion has.
+    """
+    require_role(actor, "end a monitor", *MAY_SAVE_MONITORS)
+
+    def work(unit: UnitOfWork) -> None:
+        monitor = unit.session.get(Monitor, monitor_id)
+        if monitor is None or monitor.ended_at is not None:
+            raise NotFound(f"no monitor {monitor_id} watches: the page of its model lists those that do")
+        version = unit.session.get_one(ModelVersion, monitor.model_version_id)
+        model = unit.session.get_one(Model, version.model_id)
+        first = unit.session.exec(
+            select(func.min(Monitor.id)).where(
+                Monitor.model_version_id == version.id, Monitor.kind == monitor.kind
+            )
+        ).one()
+        if monitor.id == first:
+            raise InvalidInput(
+                f"the {monitor.kind} monitor of {model.name} comes by default and stays: set its thresholds"
+            )
+        monitor.ended_at = unit.now
+        unit.record(
+            "monitors.ended",
+            "model version",
+            f"{model.name}:{version.number}",
+            f"{_words(monitor)} of {model.name} version {version.number} is watched no more",
+        )
+
+    workspace.store.write(actor, work)
 
 
 def _words(monitor: Monitor) -> str:

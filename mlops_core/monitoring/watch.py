@@ -159,9 +159,13 @@ def _window_days(session: Session, model: Model, version: ModelVersion) -> int:
 
 
 def monitors_of(session: Session, version: ModelVersion) -> list[Monitor]:
-    """Return the monitors of a version."""
+    """Return the monitors of a version that nobody has ended, the default ones first."""
     return list(
-        session.exec(select(Monitor).where(Monitor.model_version_id == version.id).order_by(col(Monitor.id)))
+        session.exec(
+            select(Monitor)
+            .where(Monitor.model_version_id == version.id, col(Monitor.ended_at).is_(None))
+            .order_by(col(Monitor.id))
+        )
     )
 
 

@@ -14,7 +14,7 @@ from mlops_core.domain.errors import Conflict, InvalidInput, NotFound, NotPermit
 from mlops_core.domain.states import Level, MonitorKind, Role
 from mlops_core.monitoring import log_outcomes, log_predictions, monitor_model, read_board
 from mlops_core.monitoring.model_view import read_model
-from mlops_core.monitoring.monitors import save_monitor
+from mlops_core.monitoring.monitors import end_monitor, save_monitor
 from mlops_core.monitoring.thresholds import ConstantThreshold, LearnedThreshold, RuleOfThumb
 from tests.factories import NOW, champion, person, population, system, workspace_in
 
@@ -244,3 +244,31 @@ def test_a_model_that_is_gone_is_not_watched(workspace, engineer):
 def test_who_may_not_set_thresholds_may_save_no_monitor(workspace, logged, role):
     with pytest.raises(NotPermitted):
         save_monitor(workspace, person(workspace, role), NAME, **DRIFT)
+
+
+def test_an_ended_monitor_is_silent_keeps_its_figures_and_can_be_taken_up_again(workspace, engineer, logged):
+    wanted = {
+        "kind": MonitorKind.DRIFT,
+        "statistic": "hellinger",
+        "column": "income",
+        "thresholds": [WARNING],
+    }
+    monitor = save_monitor(workspace, engineer, NAME, **wanted)
+    figures = len(measured(workspace, monitor))
+
+    end_monitor(workspace, engineer, monitor.id)
+
+    assert "hellinger" not in {series.statistic for series in read_model(workspace, NAME).saved}
+    assert len(measured(workspace, monitor)) == figures
+    with pytest.raises(NotFound, match="no monitor"):
+        end_monitor(workspace, engineer, monitor.id)
+    assert save_monitor(workspace, engineer, NAME, **wanted).id == monitor.id
+    assert "hellinger" in {series.statistic for series in read_model(workspace, NAME).saved}
+
+
+def test_a_default_monitor_is_not_ended(workspace, engineer, logged):
+    series = read_model(workspace, NAME).of_kind(MonitorKind.DRIFT)[0]
+    with pytest.raises(InvalidInput, match="comes by default"):
+        end_monitor(workspace, engineer, series.monitor)
+    with pytest.raises(NotPermitted):
+        end_monitor(workspace, person(workspace, Role.DIRECTOR), series.monitor)

@@ -15,7 +15,6 @@ from mlops_core.domain.errors import InvalidInput, NotFound, NotPermitted
 from mlops_core.domain.states import Level, MonitorKind, Role
 from mlops_core.monitoring import run_monitoring
 from mlops_core.monitoring.levels import judge
-from mlops_core.monitoring.usage import _relative_usage
 from mlops_core.monitoring.thresholds import (
     ConstantThreshold,
     LearnedThreshold,
@@ -24,6 +23,7 @@ from mlops_core.monitoring.thresholds import (
     set_thresholds,
     threshold_of,
 )
+from mlops_core.monitoring.usage import _relative_usage
 from mlops_core.monitoring.watch import monitors_of, thresholds_of
 from mlops_core.monitoring.windows import window_at
 from mlops_core.workspace import add_actor
