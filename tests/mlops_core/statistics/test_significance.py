@@ -67,7 +67,7 @@ def test_rare_values_are_pooled_until_five_rows_are_expected():
     grid = CategoricalGrid(("often", "x", "y", "z"))
     first = ["often"] * 100 + ["x"] * 4 + ["y"] * 3 + ["z"] * 2
     second = ["often"] * 80 + ["x"] * 9 + ["y"] * 2 + ["strange"] * 8 + ["odd"]
-    # 109 and 100 rows: x has 13 of both, 6.2 expected in the smaller; y 5, z 2, strange 8, odd 1: 7.7 together
+    # expected in the smaller window: x 6.2, y 2.4, z 1.0, strange 3.8, odd 0.5; all but x together 7.7
     table = [[100, 4, 5], [80, 9, 11]]
     expected = stats.chi2_contingency(table, correction=False).pvalue
     assert shift_p_value(*categories(grid, first, second)) == pytest.approx(expected, rel=1e-9)

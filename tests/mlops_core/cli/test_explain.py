@@ -1,0 +1,131 @@
+"""`bigboard explain`, Python and the page's own call give the same answer."""
+
+import json
+from datetime import date
+
+import pytest
+from typer.testing import CliRunner
+
+import mlops_core
+from mlops_core.cli import app
+from mlops_core.domain.errors import InvalidInput, NotFound, StoreHeld
+from mlops_core.explanation.as_json import to_json
+from mlops_core.explanation.explain import explain_model
+from mlops_core.workspace import open_workspace
+from tests.factories import HOLDER, running, settings_in
+from tests.mlops_core.explanation.department import START, Department, window
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("department")
+    Department(folder).workspace.close()
+    return folder
+
+
+def run(folder, *options):
+    return CliRunner().invoke(app, ["explain", *options, "--workspace", str(folder)])
+
+
+OTHER_WINDOWS = {
+    "--from": "2025-02-24",
+    "--to": "2025-03-03",
+    "--reference-from": "2025-01-27",
+    "--reference-to": "2025-02-17",
+}
+ASKED = [
+    ({}, (), {}),
+    (
+        {"window": window(4), "reference": window(0, 3)},
+        [part for option in OTHER_WINDOWS.items() for part in option],
+        {
+            "start": "2025-02-24",
+            "end": date(2025, 3, 3),
+            "reference_start": START,
+            "reference_end": "2025-02-17T00:00+00:00",
+        },
+    ),
+    (
+        {"segment": "region=west", "statistic": "jensen_shannon"},
+        ("--segment", "region=west", "--statistic", "jensen_shannon"),
+        {"segment": "region=west", "statistic": "jensen_shannon"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "options", "arguments"), ASKED)
+def test_the_page_the_command_and_python_say_the_same(folder, asked, options, arguments):
+    workspace = open_workspace(settings_in(folder))
+    try:
+        shown = explain_model(workspace, "churn-risk", **asked)
+        assert mlops_core.explain("churn-risk", workspace=workspace, **arguments) == shown
+    finally:
+        workspace.close()
+    printed = run(folder, "churn-risk", *options, "--json")
+    assert printed.exit_code == 0, printed.output
+    document = json.loads(printed.stdout)
+    assert document == to_json(shown)
+    assert mlops_core.explain("churn-risk", workspace=folder, **arguments) == shown
+    assert [one["column"] for one in document["columns"]] == [one.column for one in shown.columns]
+    assert document["columns"][0]["move"]["sentence"] == shown.columns[0].move.sentence
+    assert document["drifted"] == [one.column for one in shown.drifted]
+    assert document["since"] == (shown.since.isoformat() if shown.since else None)
+
+    text = run(folder, "churn-risk", *options)
+    assert text.exit_code == 0, text.output
+    for said in (
+        shown.headline,
+        *(one.move.sentence for one in shown.drifted),
+        *(one.segments_sentence for one in shown.drifted),
+        shown.performance.sentence,
+        *(event.title for event in shown.events),
+        *shown.notes,
+    ):
+        assert said in text.stdout
+    lines = text.stdout.splitlines()
+    table = [line.split()[0] for line in lines if line.rstrip().endswith(("critical", "warning", "in range"))]
+    assert table == [one.column for one in shown.columns if one.level.severity >= 2]
+
+
+def test_one_end_of_a_window_is_enough(folder):
+    assert mlops_core.explain("churn-risk", start="2025-02-24", workspace=folder).window == window(4, 2)
+    assert mlops_core.explain("churn-risk", end="2025-03-03", workspace=folder).window == window(1, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("gone",), "there is no model 'gone'"),
+        (("churn-risk", "--from", "yesterday"), "start 'yesterday' is no date: write it like 2026-03-01"),
+        (
+            ("churn-risk", "--reference-from", "2025-01-27"),
+            "has a first day and an end: give both, or neither",
+        ),
+        (("churn-risk", "--segment", "west"), "no segment 'west': choose one of region=north"),
+        (("churn-risk", "--statistic", "guess"), "there is no statistic 'guess'"),
+        (("churn-risk", "--from", "2030-01-01", "--to", "2030-02-01"), "made no prediction in 1 Jan 2030"),
+        (("silent", "--to", "2030-02-01"), "has not predicted yet"),
+        (("silent", "--from", "2030-02-01"), "has not predicted yet"),
+    ],
+)
+def test_bad_input_exits_with_2_and_says_why(folder, options, message):
+    result = run(folder, *options)
+    assert (result.exit_code, message in result.output) == (2, True), result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_workspace_that_a_server_holds_or_that_is_none_is_an_error_in_words(folder, tmp_path):
+    missing = run(tmp_path / "nowhere", "churn-risk")
+    assert (missing.exit_code, "Traceback" in missing.output) == (2, False)
+    with running(HOLDER, folder) as process:
+        held = run(folder, "churn-risk")
+        assert (held.exit_code, str(process.pid) in held.output) == (2, True), held.output
+        with pytest.raises(StoreHeld):
+            mlops_core.explain("churn-risk", workspace=folder)
+
+
+def test_the_workspace_is_closed_again_whatever_happens(folder):
+    for bad in ({"segment": "west"}, {"statistic": "guess"}):
+        with pytest.raises((InvalidInput, NotFound)):
+            mlops_core.explain("churn-risk", workspace=folder, **bad)
+    open_workspace(settings_in(folder)).close()
