@@ -4,14 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 
-from sqlmodel import Session, col, select
+from sqlmodel import select
 
-from mlops_core.domain import Model, ModelVersion, Monitor, StoredSlice
+from mlops_core.domain import Model, ModelVersion, StoredSlice
 from mlops_core.domain.errors import InvalidInput, NotFound
-from mlops_core.domain.states import Level, MonitorKind, Origin
-from mlops_core.explanation.falls import Fall, monitor_of_accuracy, newest_measurements, read_accuracy
+from mlops_core.domain.states import Level
+from mlops_core.explanation.falls import Fall, monitor_of_accuracy, read_accuracy
+from mlops_core.explanation.statistic_series import monitor_of_series, read_series, reference_values
 from mlops_core.explanation.threshold_outcomes import ThresholdOutcome, outcome_of, propose
 from mlops_core.explanation.warnings import Past
 from mlops_core.monitoring.findings import statistic_name
@@ -22,14 +22,13 @@ from mlops_core.monitoring.thresholds import (
     ConstantThreshold,
     LearnedThreshold,
     RuleOfThumb,
-    reference_history,
     threshold_of,
 )
-from mlops_core.monitoring.watch import monitors_of, thresholds_of
-from mlops_core.monitoring.windows import Window, window_at
+from mlops_core.monitoring.watch import thresholds_of
+from mlops_core.monitoring.windows import Window
 from mlops_core.registry.columns import PREDICTION, SCORE
 from mlops_core.registry.models import champion_of, find_model
-from mlops_core.slices import NumericGrid, merge_encoded
+from mlops_core.slices import NumericGrid
 from mlops_core.statistics import DRIFT_STATISTICS, PERFORMANCE_STATISTICS
 from mlops_core.workspace import Workspace
 
@@ -133,21 +132,15 @@ def backtest_column(
         version = champion_of(session, model)
     above = _side(workspace, model, version, column, statistic, segment)
     accuracy = read_accuracy(workspace, model, version, segment)
-    found = _series(workspace, version, column, statistic, segment, days)
-    if len([one for one in found if one[1] is not None]) < _FEWEST_WINDOWS:
+    series = read_series(workspace, version, column, statistic, segment, days)
+    if len([one for one in series.values if one is not None]) < _FEWEST_WINDOWS:
         what = f"'{column}'" if column else f"the estimated {statistic_name(statistic)}"
         raise InvalidInput(
             f"{what} of model '{name}' has fewer than {_FEWEST_WINDOWS} windows of {FEWEST_ROWS} predictions"
             f"{f' in {segment}' if segment else ''}: wait for more, or choose "
             f"{'weeks' if days == 1 else 'all rows' if segment else 'another model'}"
         )
-    past = Past(
-        [window for window, _, _ in found],
-        [value for _, value, _ in found],
-        accuracy.falls,
-        accuracy.known_to,
-        horizon_days,
-    )
+    past = Past(series.windows, series.values, accuracy.falls, accuracy.known_to, horizon_days)
     chosen, notes = _resolve(workspace, version, column, statistic, segment, days, thresholds)
     unknown = accuracy.unknown_reason
     outcomes = [outcome_of(past, *one, unknown) for one in chosen]
@@ -163,9 +156,9 @@ def backtest_column(
         segment=segment,
         days=days,
         horizon_days=horizon_days,
-        windows=past.windows,
-        values=past.values,
-        rows=[rows for _, _, rows in found],
+        windows=series.windows,
+        values=series.values,
+        rows=series.rows,
         metric=accuracy.metric,
         falls=accuracy.falls,
         known_to=accuracy.known_to,
@@ -213,77 +206,6 @@ def _side(
     return chosen.higher_is_drift
 
 
-_Series = list[tuple[Window, float | None, int]]
-
-
-def _series(
-    workspace: Workspace, version: ModelVersion, column: str, statistic: str, segment: str, days: int
-) -> _Series:
-    """Return windows, values and rows: as a monitor has measured them, else from the slices."""
-    with workspace.store.read() as session:
-        monitor = _monitor(session, version, column, statistic, segment, days)
-        rows = newest_measurements(session, monitor, statistic, column) if monitor else []
-    if rows or not column:
-        return [
-            (
-                Window(row.window_start, row.window_end),
-                row.value if not column or row.rows >= FEWEST_ROWS else None,
-                row.rows,
-            )
-            for row in rows
-        ]
-    return _from_slices(workspace, version, column, statistic, segment, days)
-
-
-def _from_slices(
-    workspace: Workspace, version: ModelVersion, column: str, statistic: str, segment: str, days: int
-) -> _Series:
-    chosen = DRIFT_STATISTICS[statistic]
-    grids, whole = read_reference(workspace, version)
-
-    def payloads(origin: Origin) -> Sequence[tuple[datetime, bytes]]:
-        with workspace.store.read() as session:
-            return session.exec(
-                select(StoredSlice.start, StoredSlice.payload)
-                .where(
-                    StoredSlice.model_version_id == version.id,
-                    StoredSlice.origin == origin,
-                    StoredSlice.segment == segment,
-                )
-                .order_by(col(StoredSlice.start))
-            ).all()
-
-    reference = (
-        merge_encoded([payload for _, payload in payloads(Origin.REFERENCE)], [column]) if segment else whole
-    )
-    found: _Series = []
-    for window, run in groupby(payloads(Origin.PRODUCTION), key=lambda row: window_at(row[0], days)):
-        current = merge_encoded([payload for _, payload in run], [column])
-        value = math.nan
-        if column in current.columns and column in reference.columns and current.rows >= FEWEST_ROWS:
-            value = chosen.compute(reference.columns[column], current.columns[column], grids[column])
-        found.append((window, value if math.isfinite(value) else None, current.rows))
-    return found
-
-
-def _monitor(
-    session: Session, version: ModelVersion, column: str, statistic: str, segment: str, days: int | None
-) -> Monitor | None:
-    """Return the monitor that measures this, one of the column alone before one of all columns.
-
-    With `days` None, windows of any length.
-    """
-    kind = MonitorKind.DRIFT if column else MonitorKind.ESTIMATE
-    found = [
-        one
-        for one in monitors_of(session, version)
-        if (one.kind, one.statistic, one.segment) == (kind, statistic, segment)
-        and one.column in {"", column}
-        and (not column or days in {None, one.window_days})
-    ]
-    return max(found, key=lambda one: bool(one.column), default=None)
-
-
 _Chosen = list[tuple[str, AnyThreshold, Limit]]
 
 
@@ -302,13 +224,11 @@ def _resolve(
         if thresholds is not None
         else _customary(workspace, version, column, statistic, segment)
     )
-    chosen, notes, history = [], [], None
+    chosen, notes = [], []
     for name, threshold in named:
         try:
             if isinstance(threshold, LearnedThreshold):
-                if history is None:
-                    history = reference_history(workspace, version, statistic, column, days)
-                limit = threshold.resolve(history)
+                limit = threshold.resolve(reference_values(workspace, version.id, statistic, column, days))
                 if segment:
                     notes.append(f"The learned limit is that of all rows: {segment} moves more by chance.")
             else:
@@ -327,8 +247,8 @@ def _customary(
 ) -> list[tuple[str, AnyThreshold]]:
     with workspace.store.read() as session:
         monitor = (
-            _monitor(session, version, column, statistic, segment, None)
-            or _monitor(session, version, column, statistic, "", None)
+            monitor_of_series(session, version, column, statistic, segment)
+            or monitor_of_series(session, version, column, statistic, "")
             if column
             else monitor_of_accuracy(session, version, statistic)
         )

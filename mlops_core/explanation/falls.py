@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 
 from sqlmodel import Session, col, select
@@ -122,10 +123,23 @@ def read_accuracy(workspace: Workspace, model: Model, version: ModelVersion, seg
     tolerance (0.05, or 15 % of an error). A segment without a monitor is held to its own figure in the
     reference less the same tolerance, and to the limit of all rows where that figure is not known.
     """
-    metric = model.primary_metric
-    if metric is None:
-        return Accuracy("", None, (), None, f"model '{model.name}' has no metric")
+    return _accuracy(workspace, model.id, version.id, segment, workspace.store.revision())
+
+
+@lru_cache(maxsize=256)
+def _accuracy(
+    workspace: Workspace,
+    model_id: int,
+    version_id: int,
+    segment: str,
+    revision: int,  # what is kept is of this revision alone
+) -> Accuracy:
     with workspace.store.read() as session:
+        model = session.get_one(Model, model_id)
+        version = session.get_one(ModelVersion, version_id)
+        metric = model.primary_metric
+        if metric is None:
+            return Accuracy("", None, (), None, f"model '{model.name}' has no metric")
         monitor = monitor_of_accuracy(session, version, metric)
         limit = _limit(session, model, version, metric, segment)
         if limit is None:

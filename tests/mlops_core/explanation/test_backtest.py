@@ -16,6 +16,7 @@ from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.domain.states import Level, MonitorKind, Origin
 from mlops_core.explanation.backtest import backtest_column
 from mlops_core.explanation.falls import Fall, Measured, find_falls, read_accuracy
+from mlops_core.explanation.statistic_series import read_series, series_from_slices
 from mlops_core.explanation.threshold_outcomes import outcome_of, propose
 from mlops_core.explanation.warnings import (
     Past,
@@ -433,12 +434,28 @@ def test_the_series_is_the_statistic_of_the_raw_rows_of_each_week(department):
 
 
 def test_stored_slices_give_the_series_that_the_monitor_has_measured(department):
-    from mlops_core.explanation.backtest import _from_slices
+    workspace, version = department.workspace, department.trained.version
+    for column in ("income", "age", "prediction"):
+        measured = read_series(workspace, version, column, "psi", "", 7)
+        counted = series_from_slices(workspace, version, column, "psi", "", 7)
+        assert counted.windows == measured.windows
+        assert counted.values == pytest.approx(measured.values)
+        assert counted.rows == measured.rows == [1500] * 9
 
-    measured = backtest_column(department.workspace, "churn-risk", column="income")
-    counted = _from_slices(department.workspace, department.trained.version, "income", "psi", "", 7)
-    assert [one[1] for one in counted] == pytest.approx(measured.values)
-    assert [one[2] for one in counted] == measured.rows == [1500] * 9
+
+def test_what_is_kept_of_a_series_is_read_again_when_the_store_has_changed(tmp_path):
+    workspace = workspace_in(tmp_path)
+    trained = champion(workspace)
+    someone = system(workspace)
+    for number in range(3):
+        rows = population(300, start=week(number, days=1).start, days=1, seed=number)
+        batch = trained.predictions(rows, prefix=f"p{number}")
+        log_predictions(workspace, someone, "churn-risk", 1, batch)
+        run_monitoring(workspace, someone)
+        found = read_series(workspace, trained.version, "income", "hellinger", "", 1)
+        assert found.rows == [300] * (number + 1)
+        assert read_series(workspace, trained.version, "income", "hellinger", "", 1) is found
+    workspace.close()
 
 
 def test_the_thresholds_stand_side_by_side(department):
@@ -487,15 +504,12 @@ ESTIMATES = [0.82, 0.81, 0.74, 0.82, 0.81, 0.80, 0.73, 0.72, 0.80]
 
 def test_an_estimate_of_accuracy_is_replayed_downwards(department):
     def work(unit):
-        monitor = unit.add(
-            Monitor(
-                model_version_id=department.trained.version.id,
-                kind=MonitorKind.ESTIMATE,
-                statistic="roc_auc",
-                window_days=7,
-                created_at=unit.now,
+        monitor = unit.session.exec(
+            select(Monitor).where(
+                Monitor.model_version_id == department.trained.version.id,
+                Monitor.kind == MonitorKind.ESTIMATE,
             )
-        )
+        ).one()
         for number, value in enumerate(ESTIMATES):
             window = week(number)
             unit.add(
