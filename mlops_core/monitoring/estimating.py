@@ -21,6 +21,7 @@ from sqlmodel import func, select
 from mlops_core.domain import Model, ModelVersion, OutcomeSlice
 from mlops_core.domain.errors import BigboardError, InvalidInput
 from mlops_core.domain.states import Origin, ProblemType
+from mlops_core.monitoring.estimate_errors import EstimateErrors, EstimatePair, estimate_errors
 from mlops_core.monitoring.loss_estimation import estimate_loss, loss_model_of
 from mlops_core.monitoring.loss_model import LOSSES, LossEstimate
 from mlops_core.monitoring.reading import read_grids, read_outcomes, read_slices
@@ -45,7 +46,14 @@ from mlops_core.statistics.estimation import MOST_UNKNOWN, Estimate
 from mlops_core.store import Store
 from mlops_core.workspace import Workspace
 
-__all__ = ["Estimated", "can_be_estimated", "estimate_windows"]
+__all__ = [
+    "EstimateErrors",
+    "EstimatePair",
+    "Estimated",
+    "can_be_estimated",
+    "estimate_errors",
+    "estimate_windows",
+]
 
 _FIRST_WEEKS: Final = timedelta(weeks=8)
 _FEWEST_OF_A_SEGMENT: Final = 1_000
