@@ -79,13 +79,15 @@ def draw_panels(panels: Sequence[Panel], *, key: str, alt: str, events: Sequence
             shapes.append(line)
             annotations.append(label)
     days = _days(panels)
-    if events and days:
+    span = _span(days, events)
+    if events and span:
         over = len(panels) + 1
-        lines, marks = event_marks(events, days[0], days[-1] + _longest_step(days), f"y{over}", colors)
+        lines, marks = event_marks(events, *span, f"y{over}", colors)
         shapes += lines
         data += marks
         layout[f"yaxis{over}"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
     layout["xaxis"] = {
+        **({"range": span} if span else {}),
         "anchor": f"y{len(panels)}" if len(panels) > 1 else "y",
         "showgrid": False,
         "tickvals": _tick_days(days),
@@ -187,9 +189,13 @@ def _days(panels: Sequence[Panel]) -> list[datetime]:
     return sorted({point.start for panel in panels for line in panel.lines for point in line.points})
 
 
-def _longest_step(days: Sequence[datetime]) -> timedelta:
-    """Return how long the newest window may last: the longest step from one to the next, at most a week."""
-    return min(max((later - day for day, later in pairwise(days)), default=_WEEK), _WEEK)
+def _span(days: Sequence[datetime], events: Sequence[Event]) -> tuple[datetime, datetime] | None:
+    """Return what the time axis shows: the windows, half a window at either end, and the newest events."""
+    if not days:
+        return None
+    step = min(max((later - day for day, later in pairwise(days)), default=_WEEK), _WEEK)
+    newest = [one.at + step / 8 for one in events if days[-1] <= one.at < days[-1] + step]
+    return days[0] - step / 2, max([days[-1] + step / 2, *newest])
 
 
 def _tick_days(days: Sequence[datetime]) -> list[datetime]:

@@ -33,12 +33,13 @@ def panel_title(text: str, top: float, colors: Palette) -> Part:
         "yanchor": "bottom",
         "yshift": 4,
         "showarrow": False,
+        "bgcolor": colors.ground,
         "font": {"size": 14, "color": colors.text, "weight": 600},
     }
 
 
 def curve_names(panel: Panel, axis: str) -> list[Part]:
-    """Return each curve's name at its last point, moved apart where two would overlap."""
+    """Return each curve's name beside its end, moved apart where two would overlap."""
     ends = [
         (line.points[-1].value, line)
         for line in panel.lines
@@ -46,7 +47,6 @@ def curve_names(panel: Panel, axis: str) -> list[Part]:
     ]
     if len(ends) < 2:
         return []
-    last = max(line.points[-1].start for _, line in ends)
     low, high = panel.extent
     place = -float("inf")
     names = []
@@ -55,9 +55,9 @@ def curve_names(panel: Panel, axis: str) -> list[Part]:
         names.append(
             {
                 "text": line.name,
-                "x": last,
+                "x": 1,
                 "y": place,
-                "xref": "x",
+                "xref": "paper",
                 "yref": axis,
                 "xanchor": "left",
                 "xshift": 6,
@@ -144,7 +144,7 @@ def event_marks(
             "y1": 1,
             "layer": "below",
             "line": {"color": colors.muted, "width": 1, "dash": "dot"},
-            "opacity": 0.7,
+            "opacity": 0.5,
         }
         for at, _ in moments
     ]
