@@ -67,7 +67,13 @@ def explain_model(
     ranked = rank_columns(movements, importance, statistic)
     shown = _describe(asked, data, ranked, importance)
     performance, untold = measure_performance(
-        workspace, asked.model, asked.version, asked.window, asked.days[0], segment
+        workspace,
+        asked.model,
+        asked.version,
+        asked.window,
+        first_day=asked.days[0],
+        segment=segment,
+        predictions=data.after.rows,
     )
     explanation = Explanation(
         model=name,

@@ -1,22 +1,43 @@
 """Whether accuracy moved with the drift: measured, and estimated where outcomes are still to come."""
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Final
 
 from sqlmodel import select
 
-from mlops_core.domain import Metric, Model, ModelVersion
+from mlops_core.domain import Metric, Model, ModelVersion, StoreRevision
 from mlops_core.explanation.results import PerformanceChange
-from mlops_core.monitoring.findings import statistic_name, with_interval
+from mlops_core.monitoring.estimating import estimate_windows
+from mlops_core.monitoring.findings import outcomes_in, statistic_name, with_interval
 from mlops_core.monitoring.reading import read_outcomes
 from mlops_core.monitoring.windows import Window
 from mlops_core.slices import Outcomes
 from mlops_core.statistics import PERFORMANCE_STATISTICS, performance_undefined_reason
+from mlops_core.store import Store
 from mlops_core.workspace import Workspace
 
 __all__ = ["measure_performance"]
+
+_HALF: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """What is known of the accuracy in a window and before it."""
+
+    measured: float | None
+    lower: float | None
+    upper: float | None
+    rows: int
+    undefined: str | None
+    measured_before: float | None
+    held_out: float | None
+    estimated: float | None
+    estimated_before: float | None
+    notes: tuple[str, ...]
 
 
 def measure_performance(
@@ -24,13 +45,16 @@ def measure_performance(
     model: Model,
     version: ModelVersion,
     window: Window,
+    *,
     first_day: datetime,
     segment: str,
+    predictions: int,
 ) -> tuple[PerformanceChange | None, list[str]]:
     """Return how accurate a version was in a window and before it, and notes on what cannot be told.
 
     It is compared with the weeks before the window in which the version predicted; where no outcome of
-    them is known, with what was measured on held-out data, all rows.
+    them is known, with what was measured on held-out data, all rows. It is estimated where fewer than half
+    of the outcomes of the window are known.
 
     Parameters
     ----------
@@ -38,48 +62,77 @@ def measure_performance(
         The first day with predictions of the version.
     segment
         `column=value`, or empty for all rows.
+    predictions
+        How many there are in the window and segment.
     """
     metric = model.primary_metric
     if metric is None:
         return None, [f"{model.name} has no metric: its accuracy cannot be measured"]
     earlier = Window(min(first_day, window.start), window.start)
-    now = read_outcomes(workspace, version, window, segment=segment)
-    before = read_outcomes(workspace, version, earlier, segment=segment)
-    measured, lower, upper = _measured(metric, now)
-    measured_before = _measured(metric, before)[0]
-    held_out = _held_out(workspace, version, metric)
-    (estimated, estimated_before), notes = _estimated(workspace, version, metric, [window, earlier], segment)
-    reason = performance_undefined_reason(metric, now)
-    if measured is None and now is not None and now.rows:
-        notes.append(f"{statistic_name(metric)} of this window cannot be measured: {reason}")
-    compared = measured_before if measured_before is not None else held_out
-    followed = _followed(metric, measured, compared, lower, upper)
+    with workspace.store.read() as session:
+        revision = session.exec(select(StoreRevision.revision)).one()
+    found = _figures(
+        workspace.store, workspace, version.id, metric, window, earlier, segment, predictions, revision
+    )
+    compared = found.measured_before if found.measured_before is not None else found.held_out
+    followed = _followed(metric, found, compared)
     return (
         PerformanceChange(
             metric=metric,
-            measured=measured,
-            measured_before=measured_before,
-            lower=lower,
-            upper=upper,
-            estimated=estimated,
-            estimated_before=estimated_before,
-            held_out=held_out,
-            rows=now.rows if now is not None else 0,
+            measured=found.measured,
+            measured_before=found.measured_before,
+            lower=found.lower,
+            upper=found.upper,
+            estimated=found.estimated,
+            estimated_before=found.estimated_before,
+            held_out=found.held_out,
+            rows=found.rows,
             followed=followed,
-            sentence=_sentence(
-                statistic_name(metric),
-                measured,
-                lower,
-                upper,
-                compared,
-                "before" if measured_before is not None else "on held-out data",
-                estimated,
-                estimated_before,
-                followed,
-                reason if now is not None and now.rows else None,
-            ),
+            sentence=_sentence(statistic_name(metric), found, followed, min(found.rows / predictions, 1.0)),
         ),
-        notes,
+        list(found.notes),
+    )
+
+
+@lru_cache(maxsize=256)
+def _figures(
+    store: Store,
+    workspace: Workspace,
+    version_id: int,
+    metric: str,
+    window: Window,
+    earlier: Window,
+    segment: str,
+    predictions: int,
+    revision: int,
+) -> _Figures:
+    """Read and estimate, once for each revision of the store: they do not depend on the drift statistic."""
+    with store.read() as session:
+        version = session.get_one(ModelVersion, version_id)
+        held_out = session.exec(
+            select(Metric.value).where(Metric.model_version_id == version_id, Metric.name == metric)
+        ).first()
+    now = read_outcomes(workspace, version, window, segment=segment)
+    before = read_outcomes(workspace, version, earlier, segment=segment)
+    measured, lower, upper = _measured(metric, now)
+    rows = now.rows if now is not None else 0
+    undefined = performance_undefined_reason(metric, now) if rows and measured is None else None
+    notes = [f"{statistic_name(metric)} of this window cannot be measured: {undefined}"] if undefined else []
+    estimated = estimated_before = None
+    if measured is None or rows < _HALF * predictions:
+        estimated, estimated_before, untold = _estimated(workspace, version, metric, window, earlier, segment)
+        notes += untold
+    return _Figures(
+        measured,
+        lower,
+        upper,
+        rows,
+        undefined,
+        _measured(metric, before)[0],
+        held_out,
+        estimated,
+        estimated_before,
+        tuple(notes),
     )
 
 
@@ -94,70 +147,50 @@ def _measured(metric: str, outcomes: Outcomes | None) -> tuple[float | None, flo
     return value, lower, upper
 
 
-def _held_out(workspace: Workspace, version: ModelVersion, metric: str) -> float | None:
-    with workspace.store.read() as session:
-        return session.exec(
-            select(Metric.value).where(Metric.model_version_id == version.id, Metric.name == metric)
-        ).first()
-
-
 def _estimated(
-    workspace: Workspace, version: ModelVersion, metric: str, windows: Sequence[Window], segment: str
-) -> tuple[tuple[float | None, float | None], list[str]]:
-    return (None, None), []
-    try:
-        from mlops_core.monitoring import estimating
-    except ImportError:
-        return (None, None), []
-    found: Sequence[Any] = estimating.estimate_windows(
-        workspace, version, metric, [one for one in windows if one.start < one.end], segment=segment
-    )
-    by_window = {one.window: one for one in found}
-    now, before = (by_window.get(one) for one in windows)
-    notes = [f"accuracy cannot be estimated: {now.reason}"] if now is not None and now.reason else []
-    return (now.value if now else None, before.value if before else None), notes
+    workspace: Workspace, version: ModelVersion, metric: str, window: Window, earlier: Window, segment: str
+) -> tuple[float | None, float | None, list[str]]:
+    """Return the metric without outcomes, in the window and before it, and why there is none."""
+    windows = [one for one in (window, earlier) if one.start < one.end]
+    now, *before = estimate_windows(workspace, version, metric, windows, segment=segment)
+    notes = [f"{statistic_name(metric)} is not estimated: {now.reason}"] if now.reason else []
+    if now.warning:
+        notes.append(f"estimated {statistic_name(metric)}: {now.warning}")
+    return now.value, before[0].value if before else None, notes
 
 
-def _followed(
-    metric: str, measured: float | None, before: float | None, lower: float | None, upper: float | None
-) -> bool | None:
+def _followed(metric: str, found: _Figures, before: float | None) -> bool | None:
     """Return whether the value before lies past the interval, on the better side."""
-    if measured is None or before is None or lower is None or upper is None:
+    if found.measured is None or before is None or found.lower is None or found.upper is None:
         return None
-    return before > upper if PERFORMANCE_STATISTICS[metric].higher_is_better else before < lower
+    return before > found.upper if PERFORMANCE_STATISTICS[metric].higher_is_better else before < found.lower
 
 
-def _sentence(
-    name: str,
-    measured: float | None,
-    lower: float | None,
-    upper: float | None,
-    before: float | None,
-    when: str,
-    estimated: float | None,
-    estimated_before: float | None,
-    followed: bool | None,
-    undefined: str | None,
-) -> str:
-    if measured is None:
-        start = (
-            f"Measured {name} is not defined for this window ({undefined})"
-            if undefined
-            else "No outcomes of this window are known yet"
-        )
-        if estimated is None:
-            return f"{start}."
-        against = f" against {estimated_before:.3f} before" if estimated_before is not None else ""
-        return f"{start}; estimated {name} {estimated:.3f}{against}."
-    figure = with_interval(measured, lower, upper)
+def _sentence(name: str, found: _Figures, followed: bool | None, arrived: float) -> str:
+    estimate = ""
+    if found.estimated is not None:
+        estimate = f"; estimated {name} {found.estimated:.3f}"
+        if found.estimated_before is not None:
+            estimate += f" against {found.estimated_before:.3f} before"
+    if found.measured is None:
+        why = f"Measured {name} is not defined for this window ({found.undefined})"
+        return f"{why if found.undefined else 'No outcomes of this window are known yet'}{estimate}."
+    figure = with_interval(found.measured, found.lower, found.upper)
+    if arrived < _HALF:
+        figure += f", {outcomes_in(arrived)},"
+    before, when = found.measured_before, "before"
     if before is None:
-        return f"Measured {name} {figure}; there is nothing to compare it with."
+        before, when = found.held_out, "on held-out data"
+    if before is None:
+        return f"Measured {name} {figure.rstrip(',')}: there is nothing to compare it with{estimate}."
     if followed:
-        verb = "fell" if measured < before else "rose"
+        verb = "fell" if found.measured < before else "rose"
         start = f"{before:.3f}" if when == "before" else f"{before:.3f} {when}"
-        return f"Measured {name} {verb} from {start} to {figure}: accuracy followed."
-    end = "accuracy did not follow" if followed is False else "whether accuracy followed cannot be told"
-    return f"Measured {name} {figure} against {before:.3f} {when}: {end}."
+        told = f"Measured {name} {verb} from {start} to {figure.rstrip(',')}: accuracy followed"
+    else:
+        end = "accuracy did not follow" if followed is False else "whether accuracy followed cannot be told"
+        told = f"Measured {name} {figure} against {before:.3f} {when}: {end}"
+    return f"{told}{estimate}."
 
 
 def _finite(value: float) -> float | None:

@@ -141,7 +141,7 @@ class PerformanceChange:
     lower, upper
         The 95 % interval of `measured`.
     estimated, estimated_before
-        The same, estimated without outcomes.
+        The same, estimated without outcomes; only where fewer than half of the window's are known.
     held_out
         The metric when the version was registered.
     rows

@@ -160,7 +160,12 @@ def _range_label(part: Part, edges: NDArray[np.float64], filled: NDArray[np.int6
         return f"{low} and more" if opens else f"up to {high}"
     if opens and closes:
         low, high = _apart(float(edges[part.first - 1]), float(edges[part.end - 1]))
-        return f"between {low} and {high}" if low != high else low
+        if low == high:
+            return low
+        start = f"above {low} and" if _follows_a_value(edges, part.first - 1) else f"between {low} and"
+        if _follows_a_value(edges, part.end - 1):
+            return f"{start} up to {high}" if start.startswith("above") else f"{start} {high}"
+        return f"{start} below {high}" if start.startswith("above") else f"{start} {high}"
     if opens:
         word = number_text(float(edges[part.first - 1]))
         return f"above {word}" if _follows_a_value(edges, part.first - 1) else f"{word} and more"

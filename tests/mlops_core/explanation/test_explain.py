@@ -12,7 +12,8 @@ from mlops_core.domain import Model, ModelVersion
 from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.domain.states import Level
 from mlops_core.explanation.explain import explain_model
-from mlops_core.explanation.performance import measure_performance
+from mlops_core.explanation.performance import _figures, measure_performance
+from mlops_core.monitoring.estimating import estimate_windows
 from mlops_core.monitoring.windows import Window
 from tests.mlops_core.explanation.department import DRIFT, END, START, Department, window
 from tests.mlops_core.monitoring.figures import population_stability_index
@@ -114,10 +115,26 @@ def test_the_first_weeks_are_compared_with_held_out_data(department):
     assert "0.800 on held-out data" in said.sentence
 
 
-def test_outcomes_that_are_not_known_yet_are_said_to_be(department):
+def test_outcomes_that_are_not_known_yet_are_said_to_be_and_accuracy_is_estimated(department):
     said = explain_model(department.workspace, "churn-risk", window=window(5)).performance
     assert (said.measured, said.followed, said.rows) == (None, None, 0)
-    assert said.sentence.startswith("No outcomes of this window are known yet")
+    now, before = estimate_windows(
+        department.workspace, department.sick.version, "roc_auc", [window(5), window(0, 5)]
+    )
+    assert (said.estimated, said.estimated_before) == (now.value, before.value)
+    assert said.sentence.startswith(
+        f"No outcomes of this window are known yet; estimated AUC {now.value:.3f}"
+    )
+
+
+def test_where_few_outcomes_are_known_their_share_and_the_estimate_are_given(department):
+    few = Window(window(5).start - timedelta(days=1), window(5).end)
+    said = explain_model(department.workspace, "churn-risk", window=few).performance
+    rows = department.inside(few)
+    known = (rows["predicted_at"] < window(5).start).sum()
+    assert said.rows == known
+    assert f", {100 * known / len(rows):.0f} % of outcomes in" in said.sentence
+    assert said.sentence.endswith(f"; estimated AUC {said.estimated:.3f}.") == (said.estimated_before is None)
 
 
 def test_an_error_that_grows_with_the_metric_is_worse(department):
@@ -246,7 +263,9 @@ def test_a_column_that_was_not_logged_in_the_window_is_named(department, monkeyp
 def performance_of(department, model: Model, one: Window):
     with department.workspace.store.read() as session:
         version = session.exec(select(ModelVersion).where(ModelVersion.model_id == model.id)).one()
-    return measure_performance(department.workspace, model, version, one, START, "")
+    return measure_performance(
+        department.workspace, model, version, one, first_day=START, segment="", predictions=800
+    )
 
 
 def test_a_model_without_a_metric_has_no_performance(department):
@@ -264,6 +283,7 @@ def test_outcomes_of_a_single_class_cannot_be_measured_and_say_why(department, m
         return replace(outcomes, positives=np.zeros_like(outcomes.positives))
 
     monkeypatch.setattr("mlops_core.explanation.performance.read_outcomes", one_class)
+    _figures.cache_clear()
     said, notes = performance_of(department, department.sick.model, window(1))
     assert (said.measured, said.followed) == (None, None)
     assert said.sentence.startswith("Measured AUC is not defined for this window (one class only)")

@@ -52,6 +52,17 @@ def test_a_range_at_an_end_is_open():
     assert sentence(first, bottom).startswith("Spend 8w below ")
 
 
+def test_a_range_says_whether_the_value_at_its_end_belongs_to_it():
+    random = np.random.default_rng(11)
+    first = np.where(random.random(6_000) < 0.3, 0.0, random.uniform(0, 100, 6_000))
+    extra = random.uniform(0.001, 4, 2_000)
+    assert sentence(first, np.concatenate((first, extra))).startswith("Spend 8w above 0 and below ")
+    first = np.where(random.random(6_000) < 0.3, 100.0, random.uniform(0, 100, 6_000))
+    second = np.concatenate((first, [100.0] * 4_000))
+    _, move = described(first, second)
+    assert (move.label, move.rows) == ("100", (second == 100).sum())
+
+
 def test_a_value_that_holds_many_rows_is_named_alone():
     random = np.random.default_rng(4)
     first = np.where(random.random(3_000) < 0.1, 0.0, random.lognormal(3, 1, 3_000))
