@@ -2,20 +2,25 @@
 
 from datetime import datetime
 
+import streamlit as st
+
 from app.cache import until_changed
 from app.components.charts import Line, Panel, draw_panels
 from app.components.formats import day
+from app.components.plain import plain
 from app.model.measured_on import line_name
 from app.theme import Palette, palette
 from mlops_core.domain.states import MonitorKind
 from mlops_core.explanation.events import events_between
 from mlops_core.explanation.results import Event
+from mlops_core.monitoring.estimate_errors import estimate_errors
 from mlops_core.monitoring.findings import outcomes_in, statistic_name, with_interval
 from mlops_core.monitoring.model_view import ModelView, Series
 
 __all__ = ["draw_history"]
 
 _events_between = until_changed(events_between)
+_estimate_errors = until_changed(estimate_errors)
 _SHOWN_COLUMNS = 4
 
 
@@ -27,6 +32,8 @@ def draw_history(view: ModelView, now: datetime) -> None:
         alt=f"Usage, response times, drift and accuracy of {view.row.model} over time",
         events=_events(view, now),
     )
+    if view.of_kind(MonitorKind.ESTIMATE):
+        st.caption(plain(_estimate_errors(view.row.model).sentence))
 
 
 def _events(view: ModelView, now: datetime) -> list[Event]:
