@@ -62,7 +62,6 @@ def draw_explorer() -> None:
     )
     _draw_headline(explanation)
     _draw_controls(models, view, span, explanation)
-    draw_saved()
     for problem in (*problems, *missing):
         st.warning(problem, icon=":material/link_off:")
     draw_body(view, explanation)
@@ -81,7 +80,7 @@ def _draw_headline(explanation: Explanation) -> None:
         said.append(f"{'; '.join(explanation.notes)}.")
     with st.container(gap="xxsmall"):
         st.markdown(f"### :{style.color}[{style.icon}] {explanation.headline}")
-        if said:
+        if not draw_saved() and said:
             st.markdown(f":gray[{' '.join(said)}]")
 
 

@@ -19,8 +19,8 @@ def draw_figure_popover(label: str, title: str, facts: Mapping[str, str], *, cod
     """
     with st.popover(label, icon=":material/info:", type="tertiary", key=key, help="What this figure is"):
         st.markdown(f"**{title}**")
-        rows = "\n".join(f"| :gray[{name}] | {_cell(value)} |" for name, value in facts.items() if value)
-        st.markdown(f"| | |\n|---|---|\n{rows}")
+        first, *others = [f"| :gray[{name}] | {_cell(value)} |" for name, value in facts.items() if value]
+        st.markdown("\n".join([first, "|:---|:---|", *others]))
         st.markdown(":gray[In Python]")
         st.code(code, language="python")
 

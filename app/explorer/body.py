@@ -52,7 +52,7 @@ def _draw_tabs(view: View, explanation: Explanation) -> None:
             case "backtest":
                 draw_backtest(view)
             case "together":
-                draw_together(view)
+                draw_together(view, explanation.window)
             case _:
                 draw_moved(
                     view,

@@ -119,15 +119,12 @@ def _draw_window(view: View, span: Window) -> None:
         go_to(replace(view, window=window))
 
     _days_input("Window", "explorer_window", view.window, span, choose)
-    for weeks in (4, 8, 13):
-        newest = Window(max(span.end - weeks * 7 * _DAY, span.start), span.end)
-        st.button(
-            f"Newest {weeks} weeks",
-            key=f"explorer_newest_{weeks}",
-            on_click=choose,
-            args=(newest,),
-            type="tertiary",
-        )
+    with st.container(horizontal=True, gap="small"):
+        for weeks in (4, 8, 13):
+            newest = Window(max(span.end - weeks * 7 * _DAY, span.start), span.end)
+            st.button(
+                f"Newest {weeks} weeks", key=f"explorer_newest_{weeks}", on_click=choose, args=(newest,)
+            )
 
 
 def _draw_reference(view: View, span: Window) -> None:

@@ -172,31 +172,36 @@ def _facts(
         f"corrected for {len(explanation.columns)} columns (Benjamini-Hochberg)"
         if chance is not None
         else "not known for this column",
-        "Thresholds": "; ".join(
-            f"{one.level} {'from' if one.above else 'down from'} {one.value:.3g} ({one.reason})"
-            for one in limits
-        )
-        or "none is customary",
-        "Formula": statistic.summary,
-        "Source": statistic.reference,
+        "Thresholds": _thresholds(limits),
+        "Formula": f"{statistic.summary} :gray[{statistic.reference}]",
     }
 
 
+def _thresholds(limits: Sequence[Limit]) -> str:
+    if not limits:
+        return "none is customary: a monitor needs one that is learned or chosen"
+    words = [f"{one.level} {'from' if one.above else 'down from'} {one.value:.3g}" for one in limits]
+    return f"{', '.join(words)} :gray[({'; '.join(dict.fromkeys(one.reason for one in limits))})]"
+
+
 def _snippet(view: View, explanation: Explanation) -> str:
-    start, _, end = days_of(explanation.window).partition("..")
+    """Return Python that computes the figure; the end of a window is not included there."""
+    window, reference = explanation.window, explanation.reference
     lines = [
         "import mlops_core",
         "",
         "explanation = mlops_core.explain(",
-        f'    "{view.model}",',
-        f'    start="{start}",',
-        f'    end="{end}",',
+        f"    {view.model!r},",
+        f'    start="{window.start.date()}",',
+        f'    end="{window.end.date()}",',
     ]
-    if explanation.reference:
-        first, _, last = days_of(explanation.reference).partition("..")
-        lines += [f'    reference_start="{first}",', f'    reference_end="{last}",']
-    lines += [f'    segment="{view.segment}",', f'    statistic="{view.statistic}",', ")"]
-    lines.append(f'next(one for one in explanation.columns if one.column == "{view.column}").value')
+    if reference:
+        lines += [
+            f'    reference_start="{reference.start.date()}",',
+            f'    reference_end="{reference.end.date()}",',
+        ]
+    lines += [f"    segment={view.segment!r},", f"    statistic={view.statistic!r},", ")"]
+    lines.append(f"value = next(one.value for one in explanation.columns if one.column == {view.column!r})")
     return "\n".join(lines)
 
 

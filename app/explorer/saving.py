@@ -11,11 +11,11 @@ from app.explorer.address import View, go_to
 from app.explorer.words import in_segment, short_name
 from mlops_core.domain.errors import BigboardError, NotPermitted
 from mlops_core.domain.states import Level, MonitorKind
-from mlops_core.explanation.backtest import Backtest, backtest_column
+from mlops_core.explanation.backtest import Backtest, ThresholdOutcome, backtest_column
 from mlops_core.explanation.movement import limits_of
 from mlops_core.monitoring.levels import Limit
 from mlops_core.monitoring.monitors import MAY_SAVE_MONITORS, save_monitor
-from mlops_core.monitoring.thresholds import AnyThreshold, ConstantThreshold, RuleOfThumb
+from mlops_core.monitoring.thresholds import AnyThreshold, ConstantThreshold, LearnedThreshold, RuleOfThumb
 from mlops_core.statistics import DRIFT_STATISTICS
 from mlops_core.workspace import require_role
 
@@ -70,17 +70,18 @@ def draw_saving(view: View) -> None:
             _draw_choice(view)
 
 
-def draw_saved() -> None:
-    """Say what came of saving, once."""
+def draw_saved() -> bool:
+    """Say in one line what came of saving, once; return whether there was something to say."""
     said = st.session_state.pop(_SAID, None)
     if said is None:
-        return
+        return False
     saved, text = said
     if saved:
         st.toast(text, icon=":material/notification_add:")
-        st.success(text, icon=":material/notification_add:")
+        st.markdown(f":green[:material/notification_add: {text}]")
     else:
-        st.warning(text, icon=":material/notifications_off:")
+        st.markdown(f":orange[:material/notifications_off: {text}]")
+    return True
 
 
 def _refused() -> str:
@@ -159,11 +160,19 @@ def _offers(view: View) -> list[_Offer]:
         rules = [RuleOfThumb(one.level, view.statistic) for one in limits_of(view.statistic)]
         offers.append(_offer_of("rule of thumb", rules))
     if found is not None:
-        named = {one.name: _Offer(one.name, [one.threshold], [one.limit]) for one in found.outcomes}
+        named = {one.name: _Offer(one.name, [_kept(one, view)], [one.limit]) for one in found.outcomes}
         named.pop("rule of thumb", None)
         proposed = [named.pop("proposed")] if found.proposed else []
         offers = [*proposed, *offers, *named.values()]
     return offers
+
+
+def _kept(outcome: ThresholdOutcome, view: View) -> AnyThreshold:
+    """Return the threshold to store: of a segment, nothing can be learned, but the limit of all rows holds."""
+    limit = outcome.limit
+    if view.segment and isinstance(outcome.threshold, LearnedThreshold):
+        return ConstantThreshold(limit.level, limit.value, limit.above, f"of all rows: {limit.reason}")
+    return outcome.threshold
 
 
 def _offer_of(name: str, thresholds: Sequence[ConstantThreshold | RuleOfThumb]) -> _Offer:

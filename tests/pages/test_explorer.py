@@ -6,22 +6,28 @@ import csv
 import io
 import json
 from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from scipy import stats
 from streamlit.testing.v1 import AppTest
 
+import mlops_core
 from app.components.download import csv_of
 from app.explorer.address import View, parameters_of, read_view, window_from
-from mlops_core.domain.states import Role
+from mlops_core.domain.states import MonitorKind, Role
+from mlops_core.explanation.notebook import explain
 from mlops_core.monitoring.explorer import segments_of
 from mlops_core.statistics import DRIFT_STATISTICS
-from mlops_core.workspace import Workspace, actors
+from mlops_core.workspace import Workspace, actors, open_workspace
 from tests.demo_workspace import Facts
-from tests.pages.conftest import DRIFTED, MOVED_COLUMN
+from tests.factories import settings_in
+from tests.pages.conftest import DRIFTED, MOVED_COLUMN, shown
 from tests.pages.measuring import stability_index
-from tests.pages.screen import bars, headline, open_page, parts, table_with
+from tests.pages.screen import bars, headline, numbers, open_page, parts, table_with
 
 MODEL = "churn-risk"
 OF_A_CELL = 0.002  # what Kolmogorov-Smirnov may miss on a grid of 1,000 cells
@@ -88,8 +94,8 @@ def test_kolmogorov_smirnov_of_every_number_is_that_of_scipy(
 def test_a_statistic_of_numbers_leaves_words_undefined_in_words(console: Workspace) -> None:
     found = explore("kolmogorov_smirnov")
 
-    assert pd.isna(found.loc["age", "value"])
-    assert len(found.loc["age", "status"]) > 2
+    assert found["value"].isna()["age"]
+    assert len(str(found.loc["age", "status"])) > 2
 
 
 def test_the_stability_index_of_words_is_that_of_the_rows(
@@ -301,6 +307,27 @@ def test_a_statistic_that_does_not_fit_the_column_is_explained_in_the_backtest(c
     assert screen.info
 
 
+def test_the_python_behind_a_figure_returns_that_figure(
+    console: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = open_page(
+        "explorer",
+        of=MODEL,
+        reference=FIRST,
+        window=LAST,
+        segment="age=45-54",
+        column="marital_status",
+        statistic="hellinger",
+    )
+    monkeypatch.setattr(mlops_core, "explain", partial(explain, workspace=console), raising=False)
+
+    names: dict[str, Any] = {}
+    exec(screen.code[0].value, names)  # noqa: S102 - what the page tells people to run
+
+    shown = ranking(screen).set_index("column").loc["marital_status", "value"]
+    assert names["value"] == pytest.approx(shown, rel=1e-12)
+
+
 def test_who_may_not_save_a_monitor_reads_why(console: Workspace) -> None:
     screen = open_page("explorer", of=MODEL, actor=_who(console, Role.DIRECTOR))
 
@@ -308,6 +335,49 @@ def test_who_may_not_save_a_monitor_reads_why(console: Workspace) -> None:
 
     assert button.disabled
     assert "ml engineer" in button.help
+
+
+def test_a_monitor_is_saved_by_one_click_and_said(
+    demo_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = open_workspace(settings_in(demo_workspace))
+    shown(workspace, monkeypatch)
+    asked = {"of": MODEL, "column": "spend_8w", "segment": "age=45-54", "days": "7"}
+    screen = open_page("explorer", actor=_who(workspace, Role.ML_ENGINEER), **asked)
+
+    screen.button(key="explorer_save").click().run()
+
+    assert not screen.exception
+    assert len(screen.toast) == 1, parts(screen)
+    assert "spend_8w" in screen.toast[0].value
+    assert screen.toast[0].value in parts(screen)
+    saved = stored_monitors(workspace)
+    assert saved[["kind", "statistic", "column", "segment", "window_days"]].values.tolist() == [
+        [MonitorKind.DRIFT, "psi", "spend_8w", "age=45-54", 7]
+    ]
+    assert numbers(screen.toast[0].value)[-1] == pytest.approx(saved["value"].max(), rel=0.005)
+
+    screen.button(key="explorer_save").click().run()
+
+    assert not screen.exception
+    assert not screen.toast
+    assert "watched already" in parts(screen)
+    assert len(stored_monitors(workspace)) == 1
+    workspace.close()
+
+
+def stored_monitors(workspace: Workspace) -> pd.DataFrame:
+    """The monitors of single columns with the highest limit of each."""
+    with workspace.store.engine.connect() as connection:
+        return pd.DataFrame(connection.exec_driver_sql(SAVED).mappings().all())
+
+
+SAVED = """
+SELECT monitor.kind, statistic, "column", segment, window_days, max(threshold.value) AS value
+FROM monitor JOIN threshold ON threshold.monitor_id = monitor.id
+WHERE "column" <> ''
+GROUP BY ALL
+"""
 
 
 def _who(workspace: Workspace, role: Role) -> str:
@@ -321,7 +391,10 @@ def test_every_view_comes_back_from_its_url() -> None:
         View("churn-risk", first, second, "age=45-54", "hellinger", "spend_8w", 1, "backtest"),
         View("churn-risk", first, None, "region=a=b & c", "psi", "größe", 7, "together"),
     ):
-        assert read_view(parameters_of(view), view.model, lambda _: ["age=45-54", "region=a=b & c"]) == (view, [])
+        assert read_view(parameters_of(view), view.model, lambda _: ["age=45-54", "region=a=b & c"]) == (
+            view,
+            [],
+        )
 
 
 def test_a_csv_file_is_read_back_by_a_csv_reader() -> None:
