@@ -105,6 +105,20 @@ def test_a_moved_mean_is_found_and_its_column_named_alone():
 
 
 @pytest.mark.usefixtures("three_trees")
+def test_an_output_does_not_hide_the_columns_that_it_follows_from():
+    window = customers(400, 2).assign(age=lambda frame: frame["age"] + 12)
+    sides = [frame.assign(prediction=frame["age"] / 100) for frame in (customers(400, 1), window)]
+    hidden = tell_apart(*map(table, sides), repeats=1)
+    found = tell_apart(*map(table, sides), outputs=["prediction", "score"], repeats=1)
+    assert found.columns[0].column == "age"
+    assert found.columns[-1].column == "prediction"
+    assert found.auc == hidden.auc
+    without = tell_apart(*(table(frame.drop(columns="prediction")) for frame in sides), repeats=1)
+    assert found.auc_of_inputs == without.auc
+    assert found.columns[:-1] == without.columns
+
+
+@pytest.mark.usefixtures("three_trees")
 def test_every_kind_of_column_is_looked_at_and_a_constant_tells_nothing():
     random = np.random.default_rng(8)
 
