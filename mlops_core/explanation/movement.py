@@ -4,24 +4,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mlops_core.domain.states import Level
 from mlops_core.monitoring.levels import FEWEST_ROWS, Limit, judge
 from mlops_core.monitoring.thresholds import RuleOfThumb
 from mlops_core.monitoring.windows import Window
-from mlops_core.slices import CategoricalCounts, CategoricalGrid, Counts, Grid, Grids, NumericCounts, Slice
-from mlops_core.statistics import DRIFT_STATISTICS, RULES_OF_THUMB
-from mlops_core.statistics.binning import bin_starts
+from mlops_core.slices import CategoricalGrid, Grids, Slice
+from mlops_core.statistics import RULES_OF_THUMB
+from mlops_core.statistics.many_windows import drift_of_windows
 from mlops_core.statistics.significance import FALSE_DISCOVERY_RATE, adjusted_p_values, shift_p_value
 
-__all__ = ["Movement", "limits_of", "measure_movements", "statistic_by_week"]
-
-
-_BINS: Final = 10  # those of psi
+__all__ = ["Movement", "limits_of", "measure_movements"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +58,15 @@ def measure_movements(
     by_week
         The slices of `weeks`; a week may lack columns.
     """
-    trends = [
-        statistic_by_week(
-            statistic,
-            before.columns[name],
-            [after.columns[name], *(week.columns.get(name) for week in by_week)],
-            grids[name],
-        )
-        for name in columns
-    ]
-    chances = adjusted_p_values(
-        [shift_p_value(before.columns[name], after.columns[name], grids[name]) for name in columns]
-    )
+    trends, chances = [], []
+    for name in columns:
+        reference, current, grid = before.columns[name], after.columns[name], grids[name]
+        windows = [current, *(week.columns.get(name) for week in by_week)]
+        trends.append(drift_of_windows(statistic, reference, windows, grid))
+        chances.append(shift_p_value(reference, current, grid))
     limits = limits_of(statistic)
     found = []
-    for name, (value, *trend), chance in zip(columns, trends, chances, strict=True):
+    for name, (value, *trend), chance in zip(columns, trends, adjusted_p_values(chances), strict=True):
         level = _level(value, chance, before.columns[name].rows, after.columns[name].rows, limits)
         rows = [week.columns[name].rows if name in week.columns else 0 for week in by_week]
         found.append(
@@ -130,52 +117,3 @@ def _since(
         elif start is not None:
             break
     return start or window.start
-
-
-def statistic_by_week(
-    statistic: str, reference: Counts, windows: Sequence[Counts | None], grid: Grid
-) -> list[float | None]:
-    """Return a statistic of each window against the reference; None where it is undefined or there is none.
-
-    The stability index, asked for most, is computed for all windows at once.
-    """
-    chosen = DRIFT_STATISTICS[statistic]
-    kind = "categorical" if isinstance(grid, CategoricalGrid) else "numeric"
-    if kind not in chosen.kinds or not reference.rows:
-        return [None] * len(windows)
-    filled = [one if one is not None and one.rows else None for one in windows]
-    if statistic == "psi":
-        values = iter(_stability(reference, [one for one in filled if one is not None]))
-        return [None if one is None else _finite(next(values)) for one in filled]
-    return [None if one is None else _finite(chosen.compute(reference, one, grid)) for one in filled]
-
-
-def _stability(reference: Counts, windows: Sequence[Counts]) -> list[float]:
-    """Return the stability index of `population_stability_index` for each of many windows."""
-    if not windows:
-        return []
-    table = _bins_of(reference, [reference, *windows])
-    rows = np.array([one.rows for one in windows], np.float64)[:, np.newaxis]
-    p = np.maximum(table[:1], 0.5) / reference.rows
-    q = np.maximum(table[1:], 0.5) / rows
-    filled = (table[:1] > 0) | (table[1:] > 0)
-    values: list[float] = np.sum((q - p) * np.log(q / p), axis=1, where=filled).tolist()
-    return values
-
-
-def _bins_of(reference: Counts, windows: Sequence[Counts]) -> NDArray[np.float64]:
-    """Return the rows of windows in the bins of `rows_in_bins`, shape ``(n_windows, n_bins)``."""
-    if isinstance(reference, NumericCounts):
-        numeric = [one for one in windows if isinstance(one, NumericCounts)]
-        cells = np.stack([one.cells for one in numeric])
-        inside = np.add.reduceat(cells, bin_starts(reference, _BINS), axis=1)
-        rest = np.array([(one.missing, one.infinite) for one in numeric])
-    else:
-        categorical = [one for one in windows if isinstance(one, CategoricalCounts)]
-        inside = np.stack([one.known for one in categorical])
-        rest = np.array([(one.unseen_rows, one.missing) for one in categorical])
-    return np.concatenate((inside, rest), axis=1).astype(np.float64)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

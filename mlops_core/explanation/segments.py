@@ -10,12 +10,12 @@ from sqlmodel import col, select
 
 from mlops_core.domain import ModelVersion, StoredSlice
 from mlops_core.domain.states import Origin
-from mlops_core.explanation.movement import statistic_by_week
 from mlops_core.explanation.moves import Part
 from mlops_core.explanation.results import SegmentShare
 from mlops_core.explanation.wording import name_text, segment_text, share_text
 from mlops_core.monitoring.windows import Window
 from mlops_core.slices import Counts, Grid, Slice, merge_encoded
+from mlops_core.statistics.many_windows import drift_of_windows
 from mlops_core.workspace import Workspace
 
 __all__ = ["explain_by_segment", "read_segments"]
@@ -128,7 +128,7 @@ def _decompose(
             _Explained(
                 SegmentShare(
                     segment=value,
-                    value=statistic_by_week(statistic, reference, [current], grid)[0]
+                    value=drift_of_windows(statistic, reference, [current], grid)[0]
                     if reference is not None
                     else None,
                     rows=rows,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mlops_core.slices.counts import CategoricalCounts, Counts
 from mlops_core.slices.grid import Grid, NumericGrid
 from mlops_core.statistics.binning import rows_in_bins, value_counts
-from mlops_core.statistics.drift import kolmogorov_smirnov_p_value
+from mlops_core.statistics.many_windows import drift_of_windows
 from mlops_core.statistics.registry import kind_of
 
 __all__ = ["FALSE_DISCOVERY_RATE", "adjusted_p_values", "shift_p_value"]
@@ -40,11 +40,11 @@ def shift_p_value(reference: Counts, current: Counts, grid: Grid) -> float:
         return math.nan
     if isinstance(grid, NumericGrid):
         first, second = _pool_neighbours(*rows_in_bins(reference, current, grid))
-        by_distance = kolmogorov_smirnov_p_value(reference, current, grid)
+        (by_distance,) = drift_of_windows("kolmogorov_smirnov_p_value", reference, [current], grid)
         if len(first) == 1:
-            return 1.0 if math.isnan(by_distance) else by_distance
+            return 1.0 if by_distance is None else by_distance
         by_bins = _homogeneity(first, second)
-        return by_bins if math.isnan(by_distance) else min(1.0, 2 * min(by_bins, by_distance))
+        return by_bins if by_distance is None else min(1.0, 2 * min(by_bins, by_distance))
     kind_of(reference, current, grid)
     if not isinstance(reference, CategoricalCounts) or not isinstance(current, CategoricalCounts):
         raise TypeError("kind_of has checked that both are counted by value")
@@ -89,7 +89,8 @@ def _homogeneity(first: NDArray[np.float64], second: NDArray[np.float64]) -> flo
 def _expected(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the rows that the smaller window would have in each bin if nothing had moved."""
     n, m = first.sum(), second.sum()
-    return (first + second) * (min(n, m) / (n + m))
+    expected: NDArray[np.float64] = (first + second) * (min(n, m) / (n + m))
+    return expected
 
 
 def _pool_neighbours(
@@ -106,7 +107,8 @@ def _pool_neighbours(
     if filled < _FEWEST_EXPECTED and group > 0:
         groups[groups == group] = group - 1
     groups[-2:] = group + 1, group + 2
-    return _pool_rest(np.bincount(groups, first), np.bincount(groups, second))
+    pooled = [np.bincount(groups, rows).astype(np.float64) for rows in (first, second)]
+    return _pool_rest(*pooled)
 
 
 def _pool_rare(

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from mlops_core.domain.states import Level
-from mlops_core.explanation.movement import limits_of, measure_movements, statistic_by_week
+from mlops_core.explanation.movement import limits_of, measure_movements
 from mlops_core.explanation.ranking import rank_columns, relative_importance
 from mlops_core.slices import CategoricalCounts, CategoricalGrid, NumericCounts, NumericGrid, Slice
-from mlops_core.statistics import DRIFT_STATISTICS
 from tests.mlops_core.explanation.rows import WEEK, counted, grids_of, movement, week
 from tests.mlops_core.monitoring.figures import population_stability_index
 
@@ -40,27 +39,6 @@ def measured(before, by_week, window, statistic="psi"):
         weeks,
         [counted(rows, grids) if len(rows) else Slice(0, {}) for rows in by_week],
     )
-
-
-@pytest.mark.parametrize("statistic", sorted(DRIFT_STATISTICS))
-def test_many_windows_at_once_give_what_one_after_the_other_does(statistic):
-    before = frame(3_000, 1)
-    grids = grids_of(before)
-    reference = counted(before, grids)
-    weeks = [counted(frame(rows, seed, shift=seed / 10), grids) for seed, rows in enumerate((900, 5, 300))]
-    for name, grid in grids.items():
-        counts = [one.columns[name] for one in weeks]
-        windows = [*counts, None, reference.columns[name].empty(grid.n_cells)]
-        found = statistic_by_week(statistic, reference.columns[name], windows, grid)
-        kind = "categorical" if isinstance(grid, CategoricalGrid) else "numeric"
-        if kind in DRIFT_STATISTICS[statistic].kinds:
-            expected = [
-                DRIFT_STATISTICS[statistic].compute(reference.columns[name], one, grid) for one in counts
-            ]
-            assert found[:3] == pytest.approx(expected, rel=1e-12)
-        else:
-            assert found[:3] == [None] * 3
-        assert found[3:] == [None, None]
 
 
 def test_the_value_of_a_column_is_the_stability_index_of_its_rows():

@@ -154,10 +154,10 @@ def any_alarm(random, columns, rows, later):
 
 def test_two_hundred_columns_that_have_not_drifted_cry_wolf_in_at_most_one_of_twenty_runs():
     random = np.random.default_rng(4)
-    runs = [any_alarm(random, 200, 900, 400) for _ in range(40)]
+    runs = [any_alarm(random, 200, 900, 400) for _ in range(30)]
     corrected, naive = (sum(found) for found in zip(*runs, strict=True))
     assert corrected <= stats.binom.ppf(0.999, len(runs), FALSE_DISCOVERY_RATE)
-    assert naive > 36  # without the correction nearly every run would have alarmed
+    assert naive > 26  # without the correction nearly every run would have alarmed
 
 
 def test_the_rate_is_nominal_and_not_zero_where_the_test_is_not_conservative():
