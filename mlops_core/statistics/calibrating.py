@@ -31,10 +31,11 @@ FEWEST_OUTCOMES: Final = 100
 """With fewer outcomes nothing is calibrated."""
 
 _FEWEST_OF_A_LABEL: Final = 10
-_REPLICATES: Final = 48
+_REPLICATES: Final = 64
 _FOLDS: Final = 5
 _SEED: Final = 2718
 _PENALTY: Final = 0.1  # on the squared distance from the scores as they are, in units of the log-likelihood
+_CLOSE: Final = 1e-5  # a gain of the log-likelihood, whose standard error is about 1
 _NEAR: Final = 0.02  # two scores this far apart are about the same
 _SUPPORT: Final = 5.0
 
@@ -223,7 +224,7 @@ def _newton(
         length = 1.0
         while (after := loss(found - length * step)) > now and length > 1e-6:
             length /= 2
-        if now - after <= 1e-9 * (1.0 + abs(now)):
+        if now - after <= _CLOSE:
             break
         found, now = found - length * step, after
     return found

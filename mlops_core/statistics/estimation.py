@@ -218,7 +218,9 @@ def estimate(
     statistic = PERFORMANCE_STATISTICS[name]
     chances = calibration.probability(window.scores)
     value = statistic.compute(expected_outcomes(window, window.rows * chances))
-    drawn = _draw(window.rows, calibration.resampled(window.scores), np.random.default_rng(seed))
+    drawn = _draw(
+        window.rows, calibration.resampled(window.scores), np.random.default_rng([seed, window.total])
+    )
     values = np.array([statistic.compute(outcomes) for outcomes in _outcomes_of(window, drawn)])
     unknown = float(window.rows @ ~calibration.knows(window.scores)) / window.total
     return Estimate(value, _interval(name, value, values, window.total, confidence), window.total, unknown)
