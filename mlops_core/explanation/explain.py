@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
+from sqlmodel import select
+
+from mlops_core.domain import ModelVersion, StoreRevision
 from mlops_core.domain.states import Origin
 from mlops_core.explanation.events import events_near
 from mlops_core.explanation.headline import headline_of
@@ -21,6 +25,7 @@ from mlops_core.monitoring.levels import FEWEST_ROWS
 from mlops_core.monitoring.windows import Window
 from mlops_core.registry.importance import importance_of
 from mlops_core.statistics import binned_shares
+from mlops_core.store import Store
 from mlops_core.workspace import Workspace
 
 __all__ = ["explain_model"]
@@ -213,4 +218,16 @@ def _notes_on_rows(asked: Question, data: Data) -> list[str]:
 
 def _events(asked: Question, explanation: Explanation) -> list[Event]:
     since = explanation.since or asked.window.start
-    return events_near(asked.workspace, asked.version, since, since + _EVENTS_UNTIL)
+    with asked.workspace.store.read() as session:
+        revision = session.exec(select(StoreRevision.revision)).one()
+    return list(_events_since(asked.workspace.store, asked.workspace, asked.version.id, since, revision))
+
+
+@lru_cache(maxsize=256)
+def _events_since(
+    store: Store, workspace: Workspace, version_id: int, since: datetime, revision: int
+) -> Sequence[Event]:
+    """Look events up once for each revision of the store."""
+    with store.read() as session:
+        version = session.get_one(ModelVersion, version_id)
+    return events_near(workspace, version, since, since + _EVENTS_UNTIL)

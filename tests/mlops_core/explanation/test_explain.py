@@ -189,6 +189,18 @@ def test_any_statistic_can_be_asked_for(department):
     assert {one.level for one in by_value.columns} == {Level.UNKNOWN}
 
 
+def test_another_statistic_needs_no_reading(department, found, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("slices are read once")
+
+    for module in ("history", "segments"):
+        monkeypatch.setattr(f"mlops_core.explanation.{module}.merge_encoded", refuse)
+    monkeypatch.setattr("mlops_core.explanation.history.read_slices", refuse)
+    monkeypatch.setattr("mlops_core.explanation.performance.read_outcomes", refuse)
+    again = explain_model(department.workspace, "churn-risk", statistic="hellinger")
+    assert [one.column for one in again.drifted] == [one.column for one in found.drifted]
+
+
 # ── bad input ────────────────────────────────────────────────────────────────────────────────────
 
 
