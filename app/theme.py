@@ -26,6 +26,8 @@ class Palette:
     ----------
     ground
         What a page is drawn on, and a chart that is saved as a picture.
+    reference_marked
+        The reference where it moved.
     reference_text
         The reference's grey where it is written, not filled.
     current_faint
@@ -43,6 +45,7 @@ class Palette:
     muted: str
     grid: str
     reference: str
+    reference_marked: str
     reference_text: str
     current: str
     current_faint: str
@@ -74,6 +77,7 @@ _LIGHT = Palette(
     muted="#5B6776",
     grid="#E6EBF0",
     reference="#B9C2CD",
+    reference_marked="#8794A3",
     reference_text="#6B7888",
     current="#0B5CAD",
     current_faint="#7FA8D3",
@@ -93,6 +97,7 @@ _DARK = Palette(
     muted="#9AA7B6",
     grid="#2B3542",
     reference="#55606E",
+    reference_marked="#7C8897",
     reference_text="#9AA7B6",
     current="#6FB1F5",
     current_faint="#3E6C9E",

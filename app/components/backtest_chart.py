@@ -17,8 +17,8 @@ VERDICTS = {
     Verdict.LATE: ("late", "circle"),
     Verdict.UNDECIDED: ("too recent to tell", "circle-open"),
 }
-_ROW_PIXELS = 24
-_SERIES_PIXELS = 112
+_ROW_PIXELS = 22
+_SERIES_PIXELS = 100
 _MARGINS = {"l": 92, "r": 8, "t": 20, "b": 22}
 
 

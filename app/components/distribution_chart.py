@@ -19,7 +19,7 @@ def draw_distribution(
     reference: Sequence[float],
     current: Sequence[float],
     *,
-    marked: int,
+    marked: Sequence[int],
     names: tuple[str, str],
     rows: tuple[int, int],
     key: str,
@@ -27,12 +27,14 @@ def draw_distribution(
     file_name: str,
     height: int = 172,
 ) -> None:
-    """Draw the share of each bin in both windows, and mark the one that moved most.
+    """Draw the share of each bin in both windows, and mark those that moved most.
 
     Parameters
     ----------
     reference, current
         Shares between 0 and 1, one for each label.
+    marked
+        Bins beside each other that moved most, from 1 to 40.
     names
         What the two windows are called, the reference first.
     rows
@@ -45,8 +47,9 @@ def draw_distribution(
     words = [labels[number] for number in shown]
     before = [100 * reference[number] for number in shown]
     after = [100 * current[number] for number in shown]
-    place = shown.index(marked)
-    fills = [colors.current if number == marked else colors.current_faint for number in shown]
+    places = [shown.index(number) for number in marked]
+    fills = [colors.current if number in marked else colors.current_faint for number in shown]
+    behind = [colors.reference_marked if number in marked else colors.reference for number in shown]
     bars: list[Part] = [
         {
             "type": "bar",
@@ -59,15 +62,15 @@ def draw_distribution(
             "hovertemplate": f"%{{y:.1f}} % (n = %{{customdata:,}} of {count:,})",
         }
         for values, name, width, color, count in (
-            (before, names[0], 0.78, colors.reference, rows[0]),
+            (before, names[0], 0.78, behind, rows[0]),
             (after, names[1], 0.42, fills, rows[1]),
         )
     ]
-    move = f"{after[place] - before[place]:+.1f} points".replace("-", "−")
+    change = sum(after[place] - before[place] for place in places)
     mark = {
-        "x": words[place],
-        "y": max(after[place], before[place]),
-        "text": f"<b>{move}</b>",
+        "x": (places[0] + places[-1]) / 2,
+        "y": max(max(after[place], before[place]) for place in places),
+        "text": f"<b>{change:+.1f} points</b>".replace("-", "−"),
         "showarrow": False,
         "yshift": 10,
         "font": {"color": colors.text, "size": 12},
@@ -101,13 +104,13 @@ def draw_distribution(
 
 
 def _bins_shown(
-    labels: Sequence[str], reference: Sequence[float], current: Sequence[float], marked: int
+    labels: Sequence[str], reference: Sequence[float], current: Sequence[float], marked: Sequence[int]
 ) -> list[int]:
     """Return the bins to draw: of very many, those that hold or moved most, in their order."""
     if len(labels) <= _MOST_BARS:
         return list(range(len(labels)))
     weight = sorted(range(len(labels)), key=lambda number: -max(reference[number], current[number]))
-    return sorted({*weight[: _MOST_BARS - 1], marked})
+    return sorted({*weight[: _MOST_BARS - len(marked)], *marked})
 
 
 def _names(names: tuple[str, str], before: str, after: str) -> Part:

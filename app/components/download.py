@@ -41,22 +41,29 @@ def csv_of(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return text.getvalue().encode()
 
 
-def draw_downloads(files: Mapping[str, tuple[str, Callable[[], bytes]]], *, key: str) -> None:
-    """Draw one button for each file; it is made when it is asked for.
+def draw_downloads(files: Mapping[str, tuple[str, Callable[[], bytes]]], *, key: str, link: str = "") -> None:
+    """Draw a button that opens what can be saved; a file is made when it is asked for.
 
     Parameters
     ----------
     files
-        By what the button says: the name of the file without its ending, and what makes its bytes.
+        By what its button says: the name of the file without its ending, and what makes its bytes.
+    link
+        The address of what is shown, to pass on.
     """
-    for number, (label, (name, make)) in enumerate(files.items()):
-        st.download_button(
-            label,
-            data=make,
-            file_name=f"{name}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key=f"{key}_{number}",
-            width="stretch",
-        )
+    with st.popover("", icon=":material/download:", type="tertiary", key=key, help="Download, or pass on"):
+        for number, (label, (name, make)) in enumerate(files.items()):
+            st.download_button(
+                f"{label}, as CSV",
+                data=make,
+                file_name=f"{name}.csv",
+                mime="text/csv",
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"{key}_{number}",
+                width="stretch",
+            )
+        st.caption("A chart is saved as a picture by the camera at its upper right.")
+        if link:
+            st.markdown(":gray[A link to this view]")
+            st.code(link, language=None, wrap_lines=True)

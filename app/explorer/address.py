@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -14,6 +15,7 @@ __all__ = [
     "View",
     "days_of",
     "go_to",
+    "link_to",
     "parameters_of",
     "read_view",
     "window_from",
@@ -135,6 +137,12 @@ def go_to(view: View) -> None:
     """Write a view into the URL; parameters that are not the explorer's stay."""
     others = {name: value for name, value in st.query_params.items() if name not in _NAMES}
     st.query_params.from_dict({**others, **parameters_of(view)})
+
+
+def link_to(view: View) -> str:
+    """Return the whole address of a view, to be passed on."""
+    page = str(st.context.url or "/explorer").partition("?")[0]
+    return f"{page}?{urlencode(parameters_of(view))}"
 
 
 def days_of(window: Window) -> str:

@@ -9,6 +9,7 @@ from app.cache import until_changed
 from app.components.backtest_chart import draw_backtest_chart
 from app.components.download import csv_of, draw_downloads, file_name_of
 from app.components.tables import ROW_PIXELS
+from app.components.titles import draw_title
 from app.explorer.address import View, go_to
 from app.explorer.words import short_name
 from app.theme import palette
@@ -31,18 +32,16 @@ def draw_backtest(view: View) -> None:
         _draw_span(view)
         st.info(f"{error}.", icon=":material/history_toggle_off:")
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{found.sentence}**", width="stretch")
+    with draw_title(found.sentence, actions=0.26):
         _draw_span(view)
-        with st.popover("", icon=":material/download:", type="tertiary", help="Download as CSV"):
-            name = file_name_of(view.model, "backtest", view.column, view.statistic, view.segment)
-            draw_downloads(
-                {
-                    "The thresholds": (name, lambda: _outcomes_csv(found)),
-                    "The windows": (f"{name}_windows", lambda: _windows_csv(found)),
-                },
-                key="explorer_backtest_download",
-            )
+        name = file_name_of(view.model, "backtest", view.column, view.statistic, view.segment)
+        draw_downloads(
+            {
+                "The thresholds": (name, lambda: _outcomes_csv(found)),
+                "The windows": (f"{name}_windows", lambda: _windows_csv(found)),
+            },
+            key="explorer_backtest_download",
+        )
     st.markdown(f":small[:gray[{short_name(view.statistic)} of {view.column}. {found.reason}]]")
     draw_backtest_chart(
         found,

@@ -9,26 +9,28 @@ from app.components.distribution_chart import draw_distribution
 from app.components.download import csv_of, draw_downloads, file_name_of
 from app.components.figure_popover import draw_figure_popover
 from app.components.timeline import Track, draw_timeline
-from app.explorer.address import View, days_of, go_to
+from app.components.titles import draw_title
+from app.explorer.address import View, days_of, go_to, link_to
+from app.explorer.figure import figure_code, figure_facts
 from app.explorer.ranking import ranking_csv
 from app.explorer.series import accuracy_track, rows_track, series_rows, statistic_track
 from app.explorer.words import (
     figure,
     long_name,
     reference_words,
-    segment_words,
     short_name,
     since_title,
     window_words,
 )
-from mlops_core.explanation.results import ColumnMovement, Event, Explanation
+from mlops_core.explanation.results import ColumnMovement, Event, Explanation, Move, Shares
 from mlops_core.monitoring.levels import Limit
 from mlops_core.monitoring.model_view import ModelView
 from mlops_core.monitoring.windows import Window
-from mlops_core.statistics import DRIFT_STATISTICS
 
-__all__ = ["draw_moved"]
+__all__ = ["bins_moved", "draw_moved"]
 
+_MOST_BINS = 30
+_NEAR = 0.01
 _BRUSH = {"window": "Window", "reference": "Reference"}
 
 
@@ -100,49 +102,39 @@ def _draw_distribution(
     tracks: Sequence[Track],
 ) -> None:
     shares = explanation.shares[view.column]
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{_title(movement, view)}**", width="stretch")
-        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xxsmall"):
-            draw_figure_popover(
-                f"{short_name(view.statistic)} {figure(movement.value)}",
-                f"{long_name(view.statistic)} of {view.column}",
-                _facts(view, explanation, movement, limits),
-                code=_snippet(view, explanation),
-                key="explorer_figure",
-            )
-            with st.popover(
-                "",
-                icon=":material/download:",
-                type="tertiary",
-                key="explorer_downloads",
-                help="Download as CSV",
-            ):
-                draw_downloads(
-                    {
-                        "The ranking": (_file_name("ranking", view), lambda: ranking_csv(explanation)),
-                        f"The distribution of {view.column}": (
-                            _file_name("distribution", view),
-                            lambda: csv_of(
-                                ("value", "share_reference", "share_window"),
-                                zip(shares.labels, shares.reference, shares.current, strict=True),
-                            ),
-                        ),
-                        "The series over time": (
-                            _file_name("series", view),
-                            lambda: csv_of(
-                                ("series", "from", "until", "value", "lower", "upper", "rows"),
-                                series_rows(tracks),
-                            ),
-                        ),
-                    },
-                    key="explorer_download",
-                )
-                st.caption("A chart is saved as a picture by the camera at its upper right.")
+    with draw_title(_title(movement, view)):
+        draw_figure_popover(
+            f"{short_name(view.statistic)} {figure(movement.value)}",
+            f"{long_name(view.statistic)} of {view.column}",
+            figure_facts(view, explanation, movement, limits),
+            code=figure_code(view, explanation),
+            key="explorer_figure",
+        )
+        draw_downloads(
+            {
+                "The ranking": (_file_name("ranking", view), lambda: ranking_csv(explanation)),
+                f"The distribution of {view.column}": (
+                    _file_name("distribution", view),
+                    lambda: csv_of(
+                        ("value", "share_reference", "share_window"),
+                        zip(shares.labels, shares.reference, shares.current, strict=True),
+                    ),
+                ),
+                "The series over time": (
+                    _file_name("series", view),
+                    lambda: csv_of(
+                        ("series", "from", "until", "value", "lower", "upper", "rows"), series_rows(tracks)
+                    ),
+                ),
+            },
+            key="explorer_downloads",
+            link=link_to(view),
+        )
     draw_distribution(
         shares.labels,
         shares.reference,
         shares.current,
-        marked=shares.largest_move,
+        marked=bins_moved(shares, movement.move),
         names=(reference_words(explanation.reference), window_words(explanation.window)),
         rows=(explanation.reference_rows, explanation.rows),
         key="explorer_shares",
@@ -151,58 +143,31 @@ def _draw_distribution(
     )
 
 
+def bins_moved(shares: Shares, move: Move | None) -> list[int]:
+    """Return the bins beside each other whose shares are those of a move, else the one that moved most.
+
+    >>> shares = Shares(["a", "b", "c"], [0.5, 0.3, 0.2], [0.2, 0.1, 0.7])
+    >>> bins_moved(shares, Move("a to b", before=0.8, after=0.3, rows=30, sentence=""))
+    [0, 1]
+    >>> bins_moved(shares, None)
+    [2]
+    """
+    size = len(shares.labels)
+    if move is None or size > _MOST_BINS:
+        return [shares.largest_move]
+
+    def miss(run: tuple[int, int]) -> float:
+        before, after = sum(shares.reference[slice(*run)]), sum(shares.current[slice(*run)])
+        return abs(before - move.before) + abs(after - move.after)
+
+    best = min(((first, end) for first in range(size) for end in range(first + 1, size + 1)), key=miss)
+    return list(range(*best)) if miss(best) < _NEAR else [shares.largest_move]
+
+
 def _title(movement: ColumnMovement, view: View) -> str:
     if movement.move is None:
         return f"No row of {view.column} moved"
     return movement.move.sentence.rstrip(".")
-
-
-def _facts(
-    view: View, explanation: Explanation, movement: ColumnMovement, limits: Sequence[Limit]
-) -> dict[str, str]:
-    statistic = DRIFT_STATISTICS[view.statistic]
-    chance = movement.adjusted_p_value
-    most = "∞" if statistic.upper == float("inf") else f"{statistic.upper:g}"
-    return {
-        "Value": f"{figure(movement.value)}, in a range from {statistic.lower:g} to {most}",
-        "Window": f"{window_words(explanation.window, years=True)}, n = {explanation.rows:,}",
-        "Reference": f"{reference_words(explanation.reference)}, n = {explanation.reference_rows:,}",
-        "Rows": segment_words(view.segment) if view.segment else "",
-        "By chance": f"p = {chance:.2g}, "
-        f"corrected for {len(explanation.columns)} columns (Benjamini-Hochberg)"
-        if chance is not None
-        else "not known for this column",
-        "Thresholds": _thresholds(limits),
-        "Formula": f"{statistic.summary} :gray[{statistic.reference}]",
-    }
-
-
-def _thresholds(limits: Sequence[Limit]) -> str:
-    if not limits:
-        return "none is customary: a monitor needs one that is learned or chosen"
-    words = [f"{one.level} {'from' if one.above else 'down from'} {one.value:.3g}" for one in limits]
-    return f"{', '.join(words)} :gray[({'; '.join(dict.fromkeys(one.reason for one in limits))})]"
-
-
-def _snippet(view: View, explanation: Explanation) -> str:
-    """Return Python that computes the figure; the end of a window is not included there."""
-    window, reference = explanation.window, explanation.reference
-    lines = [
-        "import mlops_core",
-        "",
-        "explanation = mlops_core.explain(",
-        f"    {view.model!r},",
-        f'    start="{window.start.date()}",',
-        f'    end="{window.end.date()}",',
-    ]
-    if reference:
-        lines += [
-            f'    reference_start="{reference.start.date()}",',
-            f'    reference_end="{reference.end.date()}",',
-        ]
-    lines += [f"    segment={view.segment!r},", f"    statistic={view.statistic!r},", ")"]
-    lines.append(f"value = next(one.value for one in explanation.columns if one.column == {view.column!r})")
-    return "\n".join(lines)
 
 
 def _within(window: Window, weeks: Sequence[Window]) -> Window | None:

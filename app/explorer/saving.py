@@ -168,7 +168,7 @@ def _offers(view: View) -> list[_Offer]:
 
 
 def _kept(outcome: ThresholdOutcome, view: View) -> AnyThreshold:
-    """Return the threshold to store: of a segment, nothing can be learned, but the limit of all rows holds."""
+    """Return the threshold to store: of a segment nothing can be learned, but that of all rows holds."""
     limit = outcome.limit
     if view.segment and isinstance(outcome.threshold, LearnedThreshold):
         return ConstantThreshold(limit.level, limit.value, limit.above, f"of all rows: {limit.reason}")

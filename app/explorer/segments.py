@@ -10,6 +10,7 @@ import streamlit as st
 from app.cache import until_changed
 from app.components.download import csv_of, draw_downloads, file_name_of
 from app.components.tables import ROW_PIXELS
+from app.components.titles import draw_title
 from app.explorer.address import View, go_to
 from app.explorer.words import segment_words, short_name
 from app.theme import palette
@@ -39,14 +40,12 @@ def draw_segments(view: View, explanation: Explanation) -> None:
     if not found.segments:
         _draw_none(view)
         return
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{found.sentence or f'{view.column} by segment'}**", width="stretch")
-        with st.popover("", icon=":material/download:", type="tertiary", help="Download as CSV"):
-            name = file_name_of(view.model, "segments", view.column, view.statistic)
-            draw_downloads(
-                {f"The segments of {view.column}": (name, lambda: _csv(view, found.segments))},
-                key="explorer_segments_download",
-            )
+    with draw_title(found.sentence or f"{view.column} by segment"):
+        name = file_name_of(view.model, "segments", view.column, view.statistic)
+        draw_downloads(
+            {f"The segments of {view.column}": (name, lambda: _csv(view, found.segments))},
+            key="explorer_segments_download",
+        )
     _draw_table(view, found.segments)
     if view.segment:
         st.button(

@@ -6,6 +6,7 @@ import streamlit as st
 from app import session
 from app.components.download import csv_of, draw_downloads, file_name_of
 from app.components.tables import ROW_PIXELS
+from app.components.titles import draw_title
 from app.explorer.address import View
 from app.explorer.words import in_segment, reference_words, window_words
 from app.theme import palette
@@ -75,11 +76,9 @@ def _from(view: View) -> str:
 
 
 def _draw_found(view: View, found: Together) -> None:
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{found.sentence}**", width="stretch")
-        with st.popover("", icon=":material/download:", type="tertiary", help="Download as CSV"):
-            name = file_name_of(view.model, "together", view.segment)
-            draw_downloads({"The columns": (name, lambda: _csv(found))}, key="explorer_together_download")
+    with draw_title(found.sentence):
+        name = file_name_of(view.model, "together", view.segment)
+        draw_downloads({"The columns": (name, lambda: _csv(found))}, key="explorer_together_download")
     st.markdown(
         f":gray[AUC] **{found.auc:.3f}** :gray[· by chance up to] **{found.baseline:.3f}** "
         f":gray[· p =] **{found.p_value:.2g}** :gray[· n = {found.rows:,} against {found.reference_rows:,}; "

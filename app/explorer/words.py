@@ -28,6 +28,7 @@ COMMON = {
 }
 """The statistics that have a button of their own."""
 
+_MONTHS = timedelta(days=330)  # longer, days and months alone would not say which year
 _LONG = {
     "psi": "Population stability index (PSI)",
     "kolmogorov_smirnov": "Kolmogorov–Smirnov distance (KS)",
@@ -64,7 +65,7 @@ def window_words(window: Window, *, years: bool = False) -> str:
     if window.start.date() == last.date():
         return f"{day(last)} {last.year}" if years else day(last)
     first = day(window.start)
-    if window.start.year != last.year:
+    if window.start.year != last.year and (years or window.end - window.start > _MONTHS):
         return f"{first} {window.start.year} – {day(last)} {last.year}"
     return f"{first} – {day(last)} {last.year}" if years else f"{first} – {day(last)}"
 
