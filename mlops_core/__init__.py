@@ -4,11 +4,11 @@ Importing this package is cheap: what needs pandas, DuckDB or scikit-learn is im
 module that uses it, when it is used.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops_core.analysis.drift import drift
-    from mlops_core.explanation.notebook import explain
 
 __all__ = ["__version__", "drift", "explain"]
 
@@ -21,8 +21,6 @@ def __getattr__(name: str) -> Any:
         from mlops_core.analysis.drift import drift
 
         return drift
-    if name == "explain":
-        from mlops_core.explanation.notebook import explain
-
-        return explain
+    if name == "explain":  # by its name: what lies further down imports this package
+        return import_module("mlops_core.explanation.notebook").explain
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
