@@ -75,7 +75,12 @@ def transport(reference: NumericCounts, current: NumericCounts, edges: Floats) -
     first = _Window.of(reference, edges, reference.finite, scale)
     second = _Window.of(current, edges, current.finite, scale)
     knots = _Knots.of(edges, (*first.limits, *second.limits))
-    over, under = _areas(first, second, knots)
+    found = between_bounds(first, second, *_areas(first, second, knots))
+    return Distance(found.value * scale, found.lower * scale, found.upper * scale)
+
+
+def between_bounds(first: "_Window", second: "_Window", over: Distance, under: Distance) -> Distance:
+    """Return the sum of both areas, read from the difference of the means where that tells more."""
     bounds = [(over.lower + under.lower, over.upper + under.upper)]
     value = over.value + under.value
     shift = second.mean - first.mean
@@ -87,7 +92,7 @@ def transport(reference: NumericCounts, current: NumericCounts, edges: Floats) -
             value = abs(shift) + 2 * (under if shift > 0 else over).value
     lower = max(0.0, *(low for low, _ in bounds))
     upper = max(lower, min(high for _, high in bounds))
-    return Distance(min(max(value, lower), upper) * scale, lower * scale, upper * scale)
+    return Distance(min(max(value, lower), upper), lower, upper)
 
 
 def population_deviation(counts: NumericCounts, edges: Floats) -> float:
@@ -218,10 +223,12 @@ class _Window:
         spread = width > 0
         before, rise = self.before[knots.cells], self.shares[knots.cells]
         reached = (knots.starts >= high).astype(np.float64)
-        left, right = (
-            before + rise * np.clip(np.divide(at - low, width, out=reached.copy(), where=spread), 0.0, 1.0)
-            for at in (knots.starts, knots.ends)
-        )
+        with np.errstate(over="ignore"):  # far beyond a tiny width is infinitely far, and clipped
+            left, right = (
+                before
+                + rise * np.clip(np.divide(at - low, width, out=reached.copy(), where=spread), 0.0, 1.0)
+                for at in (knots.starts, knots.ends)
+            )
         return left, right
 
 

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.slices.counts import CategoricalCounts, Counts, NumericCounts
-from mlops_core.slices.grid import CategoricalGrid, Grid
+from mlops_core.slices.grid import CategoricalGrid, Grid, NumericGrid
 from mlops_core.statistics.binning import bin_starts
+from mlops_core.statistics.distances import population_deviation
 from mlops_core.statistics.registry import DRIFT_STATISTICS
+from mlops_core.statistics.transports import transports
 
 __all__ = ["drift_of_windows"]
 
@@ -23,8 +25,8 @@ def drift_of_windows(
 ) -> list[float | None]:
     """Return a statistic of each window against the reference, as `DRIFT_STATISTICS` computes it.
 
-    The statistics of bins and of Kolmogorov and Smirnov are computed for all windows at once, others one
-    after the other.
+    The statistics of bins, of Kolmogorov and Smirnov, and of Wasserstein are computed for all windows at
+    once, others one after the other.
 
     Parameters
     ----------
@@ -50,6 +52,10 @@ def drift_of_windows(
         found = _OF_BINS[statistic](table[:1], table[1:], reference.rows, _rows_of(filled)).tolist()
     elif statistic in _OF_DISTANCE and isinstance(reference, NumericCounts):
         found = _distances(
+            statistic, reference, [one for one in filled if isinstance(one, NumericCounts)], grid
+        )
+    elif statistic in _OF_TRANSPORT and isinstance(reference, NumericCounts):
+        found = _transports(
             statistic, reference, [one for one in filled if isinstance(one, NumericCounts)], grid
         )
     else:
@@ -105,6 +111,7 @@ _OF_BINS: Final[dict[str, Callable[[_Floats, _Floats, int, _Floats], _Floats]]] 
     "hellinger": _hellinger,
 }
 _OF_DISTANCE: Final = frozenset({"kolmogorov_smirnov", "kolmogorov_smirnov_p_value"})
+_OF_TRANSPORT: Final = frozenset({"wasserstein", "wasserstein_normalised"})
 
 
 def _distances(
@@ -142,6 +149,23 @@ def _distances(
     return [
         chosen.compute(reference, one, grid) if alone else value
         for one, alone, value in zip(windows, beside, values, strict=True)
+    ]
+
+
+def _transports(
+    statistic: str, reference: NumericCounts, windows: Sequence[NumericCounts], grid: Grid
+) -> list[float]:
+    """Return Wasserstein distances; nan where a window, or the reference, holds no finite value."""
+    edges = grid.edges if isinstance(grid, NumericGrid) else np.zeros(0)
+    filled = [one for one in windows if one.finite and reference.finite]
+    found = iter(transports(reference, filled, edges) if filled else [])
+    values = [next(found) if one.finite and reference.finite else math.nan for one in windows]
+    if statistic == "wasserstein":
+        return values
+    spread = population_deviation(reference, edges)
+    return [
+        value / spread if spread > 0 and math.isfinite(value) else (0.0 if value == 0.0 else math.nan)
+        for value in values
     ]
 
 
