@@ -77,6 +77,7 @@ def explain_model(
         asked.version,
         asked.window,
         first_day=asked.days[0],
+        since=min((one.since for one in movements if one.since is not None), default=None),
         segment=segment,
         predictions=data.after.rows,
     )

@@ -47,19 +47,22 @@ def measure_performance(
     window: Window,
     *,
     first_day: datetime,
+    since: datetime | None,
     segment: str,
     predictions: int,
 ) -> tuple[PerformanceChange | None, list[str]]:
     """Return how accurate a version was in a window and before it, and notes on what cannot be told.
 
-    It is compared with the weeks before the window in which the version predicted; where no outcome of
-    them is known, with what was measured on held-out data, all rows. It is estimated where fewer than half
-    of the outcomes of the window are known.
+    It is compared with the weeks before the window, and before the drift, in which the version predicted;
+    where no outcome of them is known, with what was measured on held-out data, all rows. It is estimated
+    where fewer than half of the outcomes of the window are known.
 
     Parameters
     ----------
     first_day
         The first day with predictions of the version.
+    since
+        When the drift began, None where there is none.
     segment
         `column=value`, or empty for all rows.
     predictions
@@ -68,7 +71,8 @@ def measure_performance(
     metric = model.primary_metric
     if metric is None:
         return None, [f"{model.name} has no metric: its accuracy cannot be measured"]
-    earlier = Window(min(first_day, window.start), window.start)
+    end = min(window.start, since) if since is not None else window.start
+    earlier = Window(min(first_day, end), end)
     with workspace.store.read() as session:
         revision = session.exec(select(StoreRevision.revision)).one()
     found = _figures(

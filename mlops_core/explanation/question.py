@@ -150,6 +150,12 @@ def _comparable(
     for name in dict.fromkeys((*version.columns, *OUTPUTS)):
         if name in grids and name in before.columns and name in after.columns:
             columns.append(name)
+            rows = after.columns[name].rows
+            if rows < after.rows:
+                notes.append(
+                    f"{name} was logged in {rows:,} of the window's {after.rows:,} predictions: the others "
+                    "do not count for it"
+                )
         elif name not in grids or name not in before.columns:
             if name not in OUTPUTS:
                 notes.append(f"{name} is not in the reference: it cannot be compared")

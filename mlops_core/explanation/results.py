@@ -137,7 +137,8 @@ class PerformanceChange:
     Attributes
     ----------
     measured, measured_before
-        The metric of the outcomes of the window, and of the weeks before it; None where none is known.
+        The metric of the outcomes of the window, and of the weeks before it and before the drift began; None
+        where none is known.
     lower, upper
         The 95 % interval of `measured`.
     estimated, estimated_before

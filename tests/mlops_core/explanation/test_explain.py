@@ -103,6 +103,14 @@ def test_accuracy_is_that_of_the_outcomes_of_the_window_and_of_the_weeks_before(
     )
 
 
+def test_accuracy_is_compared_with_the_weeks_before_the_drift_not_with_those_in_it(department):
+    found = explain_model(department.workspace, "churn-risk", window=Window(DRIFT + timedelta(days=4), END))
+    before = department.inside(Window(START, DRIFT))
+    expected = roc_auc_score(before["answer"], department.sick.scores(before))
+    assert found.performance.measured_before == pytest.approx(expected, abs=0.002)
+    assert found.performance.followed is True
+
+
 def test_accuracy_that_stayed_did_not_follow(department):
     said = explain_model(department.workspace, "churn-risk", window=window(2, 2)).performance
     assert said.followed is False
@@ -272,11 +280,26 @@ def test_a_column_that_was_not_logged_in_the_window_is_named(department, monkeyp
     assert "age was not logged in this window: it cannot be compared" in found.notes
 
 
+def test_a_column_that_was_logged_in_part_of_the_window_says_in_how_much(department, monkeypatch):
+    from mlops_core.explanation.history import History
+
+    whole = History.slice_of
+
+    def with_age_in_one_week(self, one):
+        found = whole(self, one)
+        return replace(found, columns={**found.columns, "age": whole(self, window(5)).columns["age"]})
+
+    monkeypatch.setattr(History, "slice_of", with_age_in_one_week)
+    found = explain_model(department.workspace, "churn-risk")
+    assert any(note.startswith("age was logged in 800 of the window's 3,200") for note in found.notes)
+    assert sum(found.shares["age"].current) == pytest.approx(1)
+
+
 def performance_of(department, model: Model, one: Window):
     with department.workspace.store.read() as session:
         version = session.exec(select(ModelVersion).where(ModelVersion.model_id == model.id)).one()
     return measure_performance(
-        department.workspace, model, version, one, first_day=START, segment="", predictions=800
+        department.workspace, model, version, one, first_day=START, since=None, segment="", predictions=800
     )
 
 
