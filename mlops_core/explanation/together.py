@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mlops_core.analysis.classifier_columns import column_for_classifier
 from mlops_core.analysis.domain_classifier import (
@@ -26,7 +27,7 @@ from mlops_core.registry.columns import PREDICTED_AT
 from mlops_core.registry.reference_sample import read_reference_sample
 from mlops_core.workspace import Workspace
 
-__all__ = ["TellingColumn", "Together", "tell_windows_apart"]
+__all__ = ["CorrelationChange", "TellingColumn", "Together", "tell_windows_apart"]
 
 _LEVEL: Final = 0.05
 _MOST_NAMED: Final = 3
@@ -34,7 +35,18 @@ _FEWEST_POINTS: Final = 0.005  # of AUC: a column below this is not named
 _BESIDE_THE_FIRST: Final = 0.3  # nor one that tells less than this part of what the first does
 _HARDLY_APART: Final = 0.6
 _NEARLY_ALL: Final = 0.8  # of what all columns tell: a column that does so does it alone
+_LEAST_CHANGE: Final = 0.1  # of a rank correlation, to be mentioned
 _HARDLY: Final = 0.2  # of what all columns tell: a column that does no more does not show it alone
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelationChange:
+    """How two numeric columns went together, by Spearman's rank correlation, -1 to 1."""
+
+    first: str
+    second: str
+    before: float
+    after: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,9 @@ class Together:
         What was found, in words a director can repeat.
     notes
         What was left out, and why, in words.
+    correlation
+        Where no column that tells shows it alone: the pair with one of them whose rank correlation changed
+        most, if there is one.
     """
 
     auc: float
@@ -71,6 +86,7 @@ class Together:
     auc_of_inputs: float
     sentence: str
     notes: Sequence[str]
+    correlation: CorrelationChange | None = None
 
     @property
     def differs(self) -> bool:
@@ -91,6 +107,13 @@ class Together:
         columns = sorted(columns, key=lambda one: -one.importance)[:_MOST_NAMED]
         least = max(_FEWEST_POINTS, _BESIDE_THE_FIRST * columns[0].importance) if columns else 0.0
         return [one for one in columns if one.importance >= least]
+
+    @property
+    def shown_alone(self) -> bool:
+        """Return whether one of the telling columns tells the windows apart by itself."""
+        told = (self.auc_of_inputs if self.inputs_explain else self.auc) - 0.5
+        alone = max((one.alone for one in self.telling if one.alone is not None), default=1.0)
+        return alone >= max(self.baseline, 0.5 + _HARDLY * told)
 
     @property
     def inputs_explain(self) -> bool:
@@ -170,7 +193,9 @@ def tell_windows_apart(
         sentence="",
         notes=[*notes, *_notes(found, after, before)],
     )
-    return _with_sentence(together, asked, before.rows, after.rows)
+    return _with_sentence(
+        replace(together, correlation=_correlation(together, before.rows, after.rows)), asked
+    )
 
 
 def _kept_rows(asked: Question) -> pa.Table:
@@ -230,7 +255,7 @@ def _notes(found: Separation, after: Sample, before: Sample) -> list[str]:
     return notes
 
 
-def _with_sentence(together: Together, asked: Question, before: pa.Table, after: pa.Table) -> Together:
+def _with_sentence(together: Together, asked: Question) -> Together:
     other = "the reference"
     if asked.reference is not None:
         other = span_text(asked.reference.start, asked.reference.end, asked.window.end.year)
@@ -241,47 +266,81 @@ def _with_sentence(together: Together, asked: Question, before: pa.Table, after:
         how = "hardly better than by chance, with" if together.auc < _HARDLY_APART else "with"
         sentence = (
             f"A classifier tells this window from {other} {how} AUC {together.auc:.2f} ({by_chance}): "
-            f"{_by_what(together, before, after)}."
+            f"{_by_what(together)}."
         )
     return replace(together, sentence=sentence)
 
 
-def _by_what(together: Together, before: pa.Table, after: pa.Table) -> str:
-    telling = together.telling
+def _by_what(together: Together) -> str:
+    telling, pair = together.telling, together.correlation
     if not telling:
         return "many columns tell a little each"
     names = _listed([name_text(one.column) for one in telling])
-    gain = (together.auc_of_inputs if together.inputs_explain else together.auc) - 0.5
-    alone = [one.alone for one in telling if one.alone is not None]
-    if len(telling) > 1 and max(alone, default=0.0) < max(together.baseline, 0.5 + _HARDLY * gain):
-        none = "neither shows" if len(telling) == 2 else "none of them shows"
+    if not together.shown_alone:
+        if pair is not None and len(telling) < 3:
+            names = _listed([name_text(pair.first), name_text(pair.second)])
+        elif len(telling) == 1:
+            return f"{names} moved against the other columns in a way that it does not show alone"
+        none = "none of them shows" if len(telling) > 2 else "neither shows"
         words = f"together, {names} moved in a way that {none} alone"
-        return words + _correlation(telling, before, after)
+        if pair is None:
+            return words
+        whose = "their" if len(telling) < 3 else f"{name_text(pair.first)} and {name_text(pair.second)}'s"
+        return (
+            f"{words}; {whose} rank correlation went from {number_text(pair.before, 2)} to "
+            f"{number_text(pair.after, 2)}"
+        )
     first = telling[0]
-    if first.alone is not None and first.alone - 0.5 >= _NEARLY_ALL * gain:
+    told = (together.auc_of_inputs if together.inputs_explain else together.auc) - 0.5
+    if first.alone is not None and first.alone - 0.5 >= _NEARLY_ALL * told:
         return f"{name_text(first.column)} alone does so with {first.alone:.2f}"
     words = f"{names} {'tells' if len(telling) == 1 else 'tell'} most"
     return words if together.inputs_explain else f"{words}, and the inputs alone hardly anything"
 
 
-def _correlation(telling: Sequence[TellingColumn], before: pa.Table, after: pa.Table) -> str:
-    """Say how the rank correlation of two numeric columns has changed."""
-    from scipy.stats import spearmanr
+def _correlation(together: Together, before: pa.Table, after: pa.Table) -> CorrelationChange | None:
+    """Return the pair of which one tells whose rank correlation changed most, by Fisher's z.
 
-    if len(telling) != 2:
-        return ""
-    pair = [column_for_classifier(one.column, before[one.column], after[one.column]) for one in telling]
-    if any(isinstance(one, str) or one.is_categorical for one in pair):
-        return ""
-    first, second = (one.values for one in pair if not isinstance(one, str))
-    split = before.num_rows
+    Of two columns that tell, it is these two if both are numeric.
+    """
+    telling = [one.column for one in together.telling]
+    if not telling or together.shown_alone:
+        return None
+    ranks = {}
+    for one in together.columns:
+        column = column_for_classifier(one.column, before[one.column], after[one.column])
+        if one.column not in OUTPUTS and not isinstance(column, str) and not column.is_categorical:
+            ranks[one.column] = column.values
+    others = telling if len(telling) == 2 and set(telling) <= set(ranks) else list(ranks)
     found = [
-        float(spearmanr(first[side], second[side], nan_policy="omit").statistic)
-        for side in (slice(0, split), slice(split, None))
+        CorrelationChange(
+            first,
+            second,
+            _rank_correlation(ranks[first][: before.num_rows], ranks[second][: before.num_rows]),
+            _rank_correlation(ranks[first][before.num_rows :], ranks[second][before.num_rows :]),
+        )
+        for first in telling
+        for second in others
+        if first != second and first in ranks
     ]
-    if not np.isfinite(found).all() or abs(found[1] - found[0]) < 0.1:
-        return ""
-    return f"; their rank correlation went from {number_text(found[0], 2)} to {number_text(found[1], 2)}"
+    largest = max(found, key=_change, default=None)
+    return largest if largest is not None and abs(largest.after - largest.before) >= _LEAST_CHANGE else None
+
+
+def _rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return Spearman's rank correlation of the rows that have both; 0 where it is not defined."""
+    from scipy.stats import rankdata
+
+    both = ~(np.isnan(first) | np.isnan(second))
+    one, other = rankdata(first[both]), rankdata(second[both])
+    if not both.any() or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def _change(pair: CorrelationChange) -> float:
+    before, after = np.clip([pair.before, pair.after], -0.999, 0.999)
+    return float(abs(np.arctanh(after) - np.arctanh(before)))
 
 
 def _listed(names: Sequence[str]) -> str:

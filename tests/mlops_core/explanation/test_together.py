@@ -21,7 +21,7 @@ from mlops_core.monitoring.windows import Window
 from mlops_core.registry.models import champion_of, find_model
 from mlops_core.store import UnitOfWork
 from tests.factories import champion, population, system, workspace_in
-from tests.mlops_core.explanation.department import START, window
+from tests.mlops_core.explanation.department import START, Department, window
 
 
 def coupled(rows):
@@ -81,6 +81,7 @@ def test_what_two_columns_do_together_is_told_although_neither_shows_it(house):
         "neither shows alone"
     )
     assert [float(one) for one in figures.split(" to ")] == pytest.approx([before, after], abs=0.01)
+    assert (found.correlation.before, found.correlation.after) == pytest.approx((before, after))
 
 
 def test_the_prediction_is_a_column_like_any_other(house):
@@ -219,6 +220,10 @@ SENTENCES = [
         FOUND + "together, income, region and age moved in a way that none of them shows alone.",
     ),
     (
+        (0.9, ("region", 0.3, 0.51), ("age", 0.01, 0.5)),
+        FOUND + "region moved against the other columns in a way that it does not show alone.",
+    ),
+    (
         (0.51, ("income", 0.0, None), ("prediction", 0.3, 0.6)),
         FOUND + "prediction tells most, and the inputs alone hardly anything.",
     ),
@@ -232,6 +237,19 @@ def test_the_sentence_says_who_tells_and_whether_it_shows_alone(house, monkeypat
     found = Separation(0.9, 0.52, 0.02, 100, 100, telling, of_inputs)
     said = sentence_of(house, monkeypatch, window(0, 2), found)
     assert said == f"A classifier tells this window from the reference {words}"
+
+
+def test_a_column_that_tells_by_itself_only_with_others_is_named_with_the_one_it_turned_against(
+    house, monkeypatch
+):
+    telling = (TellingColumn("income", 0.3, 0.5), TellingColumn("age", 0.01, 0.5))
+    found = Separation(0.9, 0.52, 0.02, 100, 100, telling, 0.9)
+    reference = Department.reference(house)
+    before = stats.spearmanr(reference["income"], reference["age"]).statistic
+    assert sentence_of(house, monkeypatch, window(2, 2), found) == (
+        f"A classifier tells this window from the reference {FOUND}together, income and age moved in a way "
+        f"that neither shows alone; their rank correlation went from {before:.2g} to 1."
+    )
 
 
 def test_a_small_difference_is_called_small(house, monkeypatch):

@@ -1,0 +1,437 @@
+"""Plant ten drifts, each alone, in real predictions, and see whether the explanation names them first.
+
+The rows are those of a model of the demo: its own reference, and the last eight weeks of its prediction log.
+A drift is planted in the last four weeks, the version's own estimator scores these rows again, everything is
+logged into a fresh workspace, and `explain_model` is asked why they differ from the reference; what shows
+only in columns together, `tell_windows_apart`. The same weeks as they are, and weeks that are rows of the
+reference left out of it, show what is named where nothing was planted.
+
+Run it alone, on a demo that nobody serves: ``python benchmarks/planted_drifts.py WORKSPACE [MODEL ...]``.
+"""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from mlops_core.clock import FixedClock
+from mlops_core.domain.states import LogKind, ProblemType, Stage
+from mlops_core.explanation.explain import explain_model
+from mlops_core.explanation.ranking import OUTPUTS
+from mlops_core.explanation.results import Explanation
+from mlops_core.explanation.together import Together, tell_windows_apart
+from mlops_core.features import store_training_data
+from mlops_core.monitoring import log_predictions, run_monitoring
+from mlops_core.monitoring.logs import VERSION, log_table
+from mlops_core.registry import (
+    CommitState,
+    NewVersion,
+    create_model,
+    move_version,
+    promote_version,
+    register_version,
+)
+from mlops_core.registry.artefacts import load_estimator
+from mlops_core.registry.importance import importance_of
+from mlops_core.registry.models import champion_of, find_model
+from mlops_core.registry.reference_sample import read_reference_sample
+from mlops_core.settings import Settings
+from mlops_core.workspace import SYSTEM, Workspace, actor_named, open_workspace
+
+MODELS = ("spend-forecast", "coupon-redemption", "private-label-affinity")
+WEEK = timedelta(weeks=1)
+WEEKS = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with its rows.
+
+    Attributes
+    ----------
+    number, other, text, segment
+        Numeric columns, a text column and a segment column for drifts to be planted in.
+    """
+
+    name: str
+    problem: ProblemType
+    metric: str
+    estimator: Any
+    columns: list[str]
+    segments: list[str]
+    importance: dict[str, float]
+    reference: pd.DataFrame
+    log: pd.DataFrame
+    number: str
+    other: str
+    text: str
+    segment: str
+
+    @property
+    def window_start(self) -> datetime:
+        """Monday of the first of the last four weeks."""
+        last = self.log["predicted_at"].max().to_pydatetime()
+        monday = last.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=last.weekday())
+        return monday - (WEEKS - 1) * WEEK
+
+    @property
+    def window_rows(self) -> pd.DataFrame:
+        """The rows of the last four weeks."""
+        return self.log[self.log["predicted_at"] >= self.window_start].reset_index(drop=True)
+
+    def scored(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Score rows; for the estimator, what is missing or was never seen is what is usual."""
+        given = rows[self.columns].copy()
+        for name in self.columns:
+            known = self.reference[name]
+            if pd.api.types.is_numeric_dtype(known):
+                given[name] = given[name].astype(float).fillna(known.median())
+            else:
+                given[name] = given[name].where(given[name].isin(known.unique()), known.mode()[0])
+        with threadpool_limits(1):
+            if self.problem == ProblemType.BINARY:
+                return rows.assign(prediction=self.estimator.predict_proba(given)[:, 1])
+            return rows.assign(prediction=self.estimator.predict(given))
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Rows with a drift in them, and what ought to be named for it."""
+
+    rows: pd.DataFrame
+    columns: tuple[str, ...]
+    segment: str = ""
+
+
+Plant = Callable[[pd.DataFrame, Case, np.random.Generator], Planted]
+
+
+def one_value(rows: pd.DataFrame, case: Case, random: np.random.Generator) -> Planted:
+    """Let a value of a text column take 15 % of the other rows."""
+    value = case.reference[case.text].value_counts().index[2]
+    taken = random.random(len(rows)) < 0.15
+    return Planted(rows.assign(**{case.text: rows[case.text].mask(taken, value)}), (case.text,))
+
+
+def one_segment(rows: pd.DataFrame, case: Case, _random: np.random.Generator) -> Planted:
+    """Make a number two and a half times as high in one segment."""
+    value = case.reference[case.segment].value_counts().index[1]
+    inside = rows[case.segment] == value
+    moved = rows[case.number] * np.where(inside, 2.5, 1.0)
+    return Planted(rows.assign(**{case.number: moved}), (case.number,), f"{case.segment}={value}")
+
+
+def one_range(rows: pd.DataFrame, case: Case, random: np.random.Generator) -> Planted:
+    """Move three fifths of the fifth around the median to the eighth tenth."""
+    low, high, to, end = np.quantile(case.reference[case.number], [0.4, 0.6, 0.75, 0.85])
+    taken = rows[case.number].between(low, high) & (random.random(len(rows)) < 0.6)
+    moved = rows[case.number].mask(taken, to + (end - to) * random.random(len(rows)))
+    return Planted(rows.assign(**{case.number: moved}), (case.number,))
+
+
+def nulls(rows: pd.DataFrame, case: Case, random: np.random.Generator) -> Planted:
+    """Lose a seventh of a column."""
+    return Planted(
+        rows.assign(**{case.other: rows[case.other].mask(random.random(len(rows)) < 1 / 7)}), (case.other,)
+    )
+
+
+def unit(rows: pd.DataFrame, case: Case, _random: np.random.Generator) -> Planted:
+    """Give an amount in cents."""
+    return Planted(rows.assign(**{case.number: rows[case.number] * 100}), (case.number,))
+
+
+def correlation(rows: pd.DataFrame, case: Case, _random: np.random.Generator) -> Planted:
+    """Put the highest of one column where the lowest was; its values stay as they are."""
+    values = rows[case.other].to_numpy()
+    flipped = np.sort(values)[::-1][np.argsort(np.argsort(values, kind="stable"), kind="stable")]
+    return Planted(rows.assign(**{case.other: flipped}), tuple(_pair(case, rows)))
+
+
+def _pair(case: Case, rows: pd.DataFrame) -> list[str]:
+    """Return the column that is flipped, and the one that it went with most closely."""
+    numbers = [one for one in case.columns if pd.api.types.is_numeric_dtype(rows[one])]
+    correlations = rows[numbers].corr(method="spearman")[case.other].drop(case.other).abs()
+    return [case.other, str(correlations.idxmax())]
+
+
+def labels(rows: pd.DataFrame, case: Case, random: np.random.Generator) -> Planted:
+    """Draw rows whose prediction is among the highest fifth three times as often."""
+    high = rows["prediction"] >= rows["prediction"].quantile(0.8)
+    weights = np.where(high, 3.0, 1.0)
+    chosen = random.choice(len(rows), len(rows), p=weights / weights.sum())
+    drawn = rows.iloc[chosen].reset_index(drop=True)
+    return Planted(drawn.assign(prediction_id=rows["prediction_id"]), ("prediction",))
+
+
+def unseen(rows: pd.DataFrame, case: Case, random: np.random.Generator) -> Planted:
+    """Give a tenth of a text column a value that the reference does not know."""
+    taken = random.random(len(rows)) < 0.1
+    return Planted(rows.assign(**{case.text: rows[case.text].mask(taken, "Level Z")}), (case.text,))
+
+
+def constant(rows: pd.DataFrame, case: Case, _random: np.random.Generator) -> Planted:
+    """Replace a column by its median."""
+    return Planted(rows.assign(**{case.other: float(case.reference[case.other].median())}), (case.other,))
+
+
+def slow_shift(rows: pd.DataFrame, case: Case, _random: np.random.Generator) -> Planted:
+    """Let a mean rise by a fifth of its standard deviation a week."""
+    week = (rows["predicted_at"] - case.window_start) // WEEK + 1
+    return Planted(
+        rows.assign(**{case.number: rows[case.number] + 0.2 * week * case.reference[case.number].std()}),
+        (case.number,),
+    )
+
+
+DRIFTS: dict[str, Plant] = {
+    "one value grows": one_value,
+    "one segment only": one_segment,
+    "one range of a number": one_range,
+    "a null burst": nulls,
+    "a unit change": unit,
+    "a correlation flips": correlation,
+    "a label shift": labels,
+    "an unseen category": unseen,
+    "a column becomes constant": constant,
+    "a slow shift of the mean": slow_shift,
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was named, and where the planted column stands.
+
+    Attributes
+    ----------
+    place
+        Of the planted column among the inputs that drifted, from 1; of an output, among the outputs; of a
+        column that turned against another, among those that tell most. None if it is not there, or the
+        segment or the other column is not named with it.
+    """
+
+    drift: str
+    planted: str
+    place: int | None
+    p_value: float | None
+    sentence: str
+    named: str
+
+    @property
+    def first(self) -> bool:
+        """Whether the planted column, or pair, was named before all others."""
+        return self.place == 1
+
+
+def judge(drift: str, planted: Planted, found: Explanation) -> Verdict:
+    """Look the planted column up among those that drifted."""
+    name = planted.columns[0]
+    named = [one.column for one in found.drifted]
+    alike = [one for one in named if (one in OUTPUTS) == (name in OUTPUTS)]
+    title = f"{name}, {planted.segment}" if planted.segment else name
+    if name not in alike:
+        return Verdict(drift, title, None, None, found.headline, ", ".join(named[:4]))
+    one = next(one for one in found.drifted if one.column == name)
+    place: int | None = alike.index(name) + 1
+    if planted.segment and (not one.segments or one.segments[0].segment != planted.segment):
+        place = None
+    sentence = one.move.sentence if one.move else ""
+    return Verdict(drift, title, place, one.adjusted_p_value, sentence, ", ".join(named[:4]))
+
+
+def judge_pair(drift: str, planted: Planted, found: Together) -> Verdict:
+    """Look a column that turned against another up among the columns that tell most."""
+    named = [one.column for one in found.telling]
+    pair = {found.correlation.first, found.correlation.second} if found.correlation else set()
+    return Verdict(
+        drift,
+        " and ".join(planted.columns),
+        named.index(planted.columns[0]) + 1 if pair == set(planted.columns) else None,
+        found.p_value,
+        found.sentence,
+        ", ".join(named),
+    )
+
+
+class Bench:
+    """A workspace with the version and its calm weeks, copied for every drift."""
+
+    def __init__(self, case: Case, folder: Path) -> None:
+        self.case = case
+        self._folder = folder
+        self._base = folder / "base"
+        workspace = self._open(self._base, create=True)
+        someone = actor_named(workspace, SYSTEM)
+        model = create_model(
+            workspace,
+            someone,
+            name=case.name,
+            description="Real rows with a drift planted in them",
+            owner=someone,
+            problem_type=case.problem,
+            primary_metric=case.metric,
+            latency_objective_ms=1_000.0,
+            cadence_hours=168.0,
+            segment_columns=case.segments,
+        )
+        reference = pa.Table.from_pandas(case.reference, preserve_index=False)
+        version = register_version(
+            workspace,
+            someone,
+            model.name,
+            NewVersion(
+                estimator=case.estimator,
+                columns=case.columns,
+                snapshot=store_training_data(workspace, someone, model.name, reference),
+                metrics={},
+                reference=reference,
+                commit=CommitState("0" * 40, dirty=False),
+                importance=case.importance,
+            ),
+        )
+        move_version(workspace, someone, model.name, version.number, Stage.CANDIDATE)
+        move_version(workspace, someone, model.name, version.number, Stage.APPROVED)
+        promote_version(workspace, someone, model.name, version.number)
+        calm = case.log[case.log["predicted_at"] < case.window_start]
+        self._log(workspace, calm)
+        workspace.close()
+
+    def explain(self, rows: pd.DataFrame, name: str) -> tuple[Workspace, Explanation]:
+        """Log the last weeks into a copy, and ask why they differ from the reference."""
+        folder = self._folder / name.replace(" ", "-")
+        shutil.copytree(self._base, folder)
+        workspace = self._open(folder)
+        self._log(workspace, rows)
+        return workspace, explain_model(workspace, self.case.name)
+
+    def run(self, drift: str, plant: Plant, seed: int = 0) -> tuple[Verdict, Explanation]:
+        """Plant a drift, have it explained, judge the explanation."""
+        planted = plant(self.case.window_rows, self.case, np.random.default_rng(seed))
+        workspace, found = self.explain(self.case.scored(planted.rows), drift)
+        try:
+            if len(planted.columns) > 1:
+                together = tell_windows_apart(workspace, self.case.name, window=found.window)
+                return judge_pair(drift, planted, together), found
+            return judge(drift, planted, found), found
+        finally:
+            workspace.close()
+
+    def _open(self, folder: Path, *, create: bool = False) -> Workspace:
+        clock = FixedClock(self.case.log["predicted_at"].max().to_pydatetime() + timedelta(days=1))
+        return open_workspace(_settings(folder), create=create, clock=clock)
+
+    def _log(self, workspace: Workspace, rows: pd.DataFrame) -> None:
+        someone = actor_named(workspace, SYSTEM)
+        table = pa.Table.from_pandas(rows, preserve_index=False)
+        log_predictions(workspace, someone, self.case.name, 1, table)
+        run_monitoring(workspace, someone)
+
+
+def read_case(workspace: Workspace, name: str) -> Case:
+    """Take a model's champion, its reference and the last eight weeks of its predictions out of a demo."""
+    with workspace.store.read() as session:
+        model = find_model(session, name)
+        version = champion_of(session, model)
+    reference = read_reference_sample(workspace, version)
+    importance = importance_of(workspace, version)
+    if reference is None or importance is None:
+        raise SystemExit(f"{name} keeps no reference rows or no importance: build the demo anew")
+    log = workspace.warehouse.read(log_table(model, LogKind.PREDICTIONS)).to_pandas()
+    log = log[log[VERSION] == version.number].drop(columns=VERSION)
+    log = log[log["predicted_at"] >= log["predicted_at"].max() - (2 * WEEKS - 1) * WEEK - timedelta(days=3)]
+    columns = list(version.columns)
+    by_importance = sorted(columns, key=lambda one: -importance.values.get(one, 0.0))
+    rows = reference.to_pandas()
+    numbers = [one for one in by_importance if rows[one].nunique() > 100]
+    texts = [one for one in by_importance if not pd.api.types.is_numeric_dtype(rows[one])]
+    return Case(
+        name=name,
+        problem=model.problem_type,
+        metric=model.primary_metric or "",
+        estimator=load_estimator(workspace, version.artefact_digest),
+        columns=columns,
+        segments=list(model.segment_columns),
+        importance=importance.values,
+        reference=rows,
+        log=log.reset_index(drop=True),
+        number=numbers[0],
+        other=numbers[1],
+        text=texts[0],
+        segment=next((one for one in model.segment_columns if one != texts[0]), model.segment_columns[0]),
+    )
+
+
+def without_drift(case: Case, folder: Path, draws: int) -> Iterator[tuple[str, Explanation, Together]]:
+    """Explain the weeks as they are, and weeks of rows that were taken out of the reference."""
+    for draw in range(draws + 1):
+        title, given = "the weeks as they were", case
+        if draw:
+            title = f"rows of the reference, draw {draw}"
+            rows = case.window_rows
+            order = np.random.default_rng(draw).permutation(len(case.reference))
+            drawn = case.reference.iloc[order[: len(rows)]].reset_index(drop=True)
+            rest = case.reference.iloc[np.sort(order[len(rows) :])]
+            taken = [*dict.fromkeys([*case.columns, *case.segments, "prediction"])]
+            calm = case.log[case.log["predicted_at"] < case.window_start]
+            log = pd.concat([calm, rows.assign(**{one: drawn[one] for one in taken})], ignore_index=True)
+            given = replace(case, reference=rest, log=log)
+        bench = Bench(given, folder / title.replace(" ", "-"))
+        workspace, explanation = bench.explain(given.window_rows, "same")
+        together = tell_windows_apart(workspace, case.name, window=explanation.window)
+        workspace.close()
+        yield title, explanation, together
+
+
+def _settings(folder: Path) -> Settings:
+    return Settings(workspace=folder, database_url="", warehouse="", actor=SYSTEM)
+
+
+def main() -> None:
+    """Print a table for each model, and how many drifts were named first."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("workspace", type=Path)
+    parser.add_argument("models", nargs="*", default=MODELS)
+    parser.add_argument(
+        "--draws", type=int, default=3, help="windows without drift, drawn from the reference"
+    )
+    arguments = parser.parse_args()
+    demo = open_workspace(_settings(arguments.workspace))
+    cases = [read_case(demo, name) for name in arguments.models or MODELS]
+    demo.close()
+    for case in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(case, Path(folder) / "drifts")
+            print(
+                f"\n{case.name}: {len(case.window_rows):,} predictions against {len(case.reference):,} rows"
+            )
+            first = 0
+            for drift, plant in DRIFTS.items():
+                verdict, _ = bench.run(drift, plant)
+                first += verdict.first
+                p_value = "-" if verdict.p_value is None else f"{verdict.p_value:.2g}"
+                print(
+                    f"  {'first' if verdict.first else 'NOT':5s} {drift:26s} {verdict.planted:40s} "
+                    f"place {verdict.place!s:4s} p {p_value:8s} named: {verdict.named}"
+                    f"\n        {verdict.sentence}",
+                    flush=True,
+                )
+            print(f"  named first: {first} of {len(DRIFTS)}")
+            for title, explanation, together in without_drift(case, Path(folder), arguments.draws):
+                print(
+                    f"  {title}: {len(explanation.drifted)} of {len(explanation.columns)} columns named; "
+                    f"{together.sentence}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
