@@ -92,15 +92,22 @@ class Estimated:
     warning: str = ""
 
 
-def can_be_estimated(problem: str, statistic: str, grids: Grids) -> bool:
-    """Return whether a statistic of such a model has an estimate, once outcomes are known to learn from."""
+def can_be_estimated(problem: str, statistic: str, grids: Grids, *, outcomes: bool) -> bool:
+    """Return whether a statistic of such a model can be estimated.
+
+    Parameters
+    ----------
+    outcomes
+        Whether the reference has outcomes. Two classes can do without: those of the first weeks in
+        production take their place.
+    """
     match problem:
         case ProblemType.BINARY:
             return isinstance(grids.get(SCORE, grids.get(PREDICTION)), NumericGrid)
         case ProblemType.MULTICLASS:
-            return statistic == "accuracy" and isinstance(grids.get(SCORE), NumericGrid)
+            return outcomes and statistic == "accuracy" and isinstance(grids.get(SCORE), NumericGrid)
         case ProblemType.REGRESSION:
-            return statistic in LOSSES
+            return outcomes and statistic in LOSSES
     return False
 
 

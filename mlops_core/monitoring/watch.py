@@ -7,8 +7,16 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
-from mlops_core.domain import Metric, Model, ModelVersion, Monitor, ReferenceProfile, Threshold
-from mlops_core.domain.states import Level, MonitorKind, ProblemType
+from mlops_core.domain import (
+    Metric,
+    Model,
+    ModelVersion,
+    Monitor,
+    OutcomeSlice,
+    ReferenceProfile,
+    Threshold,
+)
+from mlops_core.domain.states import Level, MonitorKind, Origin, ProblemType
 from mlops_core.monitoring.estimating import can_be_estimated
 from mlops_core.monitoring.levels import FEWEST_ROWS, Limit
 from mlops_core.monitoring.thresholds import AnyThreshold, ConstantThreshold, RuleOfThumb, threshold_row
@@ -119,7 +127,12 @@ def watch_version(unit: UnitOfWork, model: Model, version: ModelVersion) -> None
         model,
         trained,
         timed=_is_timed(version, grids),
-        estimated=can_be_estimated(model.problem_type, model.primary_metric or "", grids),
+        estimated=can_be_estimated(
+            model.problem_type,
+            model.primary_metric or "",
+            grids,
+            outcomes=_has_outcomes(unit.session, version),
+        ),
     )
     for new in new_monitors:
         monitor = unit.add(
@@ -199,6 +212,14 @@ def _grids(session: Session, version: ModelVersion) -> Grids:
         select(ReferenceProfile.grids).where(ReferenceProfile.model_version_id == version.id)
     ).first()
     return {} if grids is None else decode_grids(grids)
+
+
+def _has_outcomes(session: Session, version: ModelVersion) -> bool:
+    """Return whether outcomes of a version's reference are known."""
+    known = select(OutcomeSlice.id).where(
+        OutcomeSlice.model_version_id == version.id, OutcomeSlice.origin == Origin.REFERENCE
+    )
+    return session.exec(known).first() is not None
 
 
 def _is_timed(version: ModelVersion, grids: Grids) -> bool:
