@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from sklearn import metrics
 from sqlmodel import select
 
@@ -17,6 +18,7 @@ from mlops_core.domain.states import Level, MonitorKind, ProblemType, Role, Stag
 from mlops_core.features import store_training_data
 from mlops_core.monitoring import log_outcomes, log_predictions, run_monitoring
 from mlops_core.monitoring.estimating import estimate_errors, estimate_windows
+from mlops_core.monitoring.log_queries import predictions_in
 from mlops_core.monitoring.monitors import save_monitor
 from mlops_core.monitoring.thresholds import ConstantThreshold
 from mlops_core.monitoring.windows import Window
@@ -138,6 +140,11 @@ class Watched:
 
     def estimate(self, statistic, *windows, segment=""):
         return estimate_windows(self.workspace, self.version, statistic, windows, segment)
+
+    def kinds(self):
+        with self.workspace.store.read() as session:
+            query = select(Monitor.kind).where(Monitor.model_version_id == self.version.id)
+            return session.exec(query).all()
 
     def stored(self, kind):
         found = measured(self.workspace, self.version)
@@ -420,9 +427,7 @@ def test_several_classes_without_a_score_have_a_reason_and_no_monitor(shared):
     model.run()
     (found,) = model.estimate("accuracy", week(0))
     assert found.reason.startswith("there is no score: log the probability of the predicted class as 'score'")
-    with shared.store.read() as session:
-        kinds = session.exec(select(Monitor.kind).where(Monitor.model_version_id == model.version.id)).all()
-    assert MonitorKind.ESTIMATE not in kinds
+    assert MonitorKind.ESTIMATE not in model.kinds()
 
 
 def test_a_clustering_has_no_performance_to_estimate(shared):
@@ -487,9 +492,56 @@ def test_what_is_no_mean_of_losses_has_a_reason(shopping):
     assert empty.reason.startswith("no prediction in the window")
 
 
-def test_a_regression_without_outcomes_in_its_reference_has_a_reason(shared):
+def test_a_regression_without_outcomes_in_its_reference_has_a_reason_and_no_monitor(shared):
     model = watched(
         shared, "unknown", ProblemType.REGRESSION, baskets(400, START - 8 * WEEK, 1), outcomes=False
     )
     (found,) = model.estimate("rmse", week(0))
     assert found.reason.startswith("the reference has no outcomes: a loss cannot be learned from it")
+    model.log(baskets(300, START, 2), "a")
+    model.run()
+    assert MonitorKind.ESTIMATE not in model.kinds()
+
+
+# ── the rows of a window ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def log_file(tmp_path):
+    times = [START + timedelta(hours=n) for n in range(400)]
+    rows = pa.table(
+        {
+            "prediction_id": [f"p{n}" for n in range(400)],
+            "model_version": [1 + n % 2 for n in range(400)],
+            "predicted_at": pa.array(times, pa.timestamp("us", tz="UTC")),
+            "x": np.arange(400.0),
+            "region": [None if n % 10 == 0 else "north" if n % 3 else "south" for n in range(400)],
+        }
+    )
+    parquet.write_table(rows, tmp_path / "log.parquet")
+    return rows.to_pandas(), [str(tmp_path / "log.parquet")]
+
+
+@pytest.mark.parametrize("segment", ["", "region=north", "region=(missing)", "region=west"])
+def test_the_rows_of_a_window_are_those_of_its_version_time_and_segment(log_file, segment):
+    frame, files = log_file
+    found = predictions_in(files, 2, week(1), ["x", "region"], segment=segment, most=1_000)
+    here = (frame["model_version"] == 2) & (frame["predicted_at"] >= week(1).start)
+    here &= frame["predicted_at"] < week(1).end
+    if segment:
+        here &= frame["region"].fillna("(missing)") == segment.removeprefix("region=")
+    assert sorted(found.rows["x"].to_pylist()) == frame.loc[here, "x"].tolist()
+    assert found.total == here.sum()
+
+
+def test_of_many_rows_a_sample_is_read_the_same_each_time(log_file):
+    _, files = log_file
+    first, again = (predictions_in(files, 1, week(0), ["x"], most=20) for _ in range(2))
+    assert first.rows.num_rows == 20
+    assert first.total == 84
+    assert first.rows.equals(again.rows)
+
+
+def test_a_log_without_files_has_no_rows():
+    found = predictions_in([], 1, week(0), ["x"], most=20)
+    assert (found.total, found.rows.num_rows) == (0, 0)
