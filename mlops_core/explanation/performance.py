@@ -92,7 +92,13 @@ def measure_performance(
             held_out=found.held_out,
             rows=found.rows,
             followed=followed,
-            sentence=_sentence(statistic_name(metric), found, followed, min(found.rows / predictions, 1.0)),
+            sentence=_sentence(
+                statistic_name(metric),
+                found,
+                followed,
+                min(found.rows / predictions, 1.0),
+                drifted=since is not None,
+            ),
         ),
         list(found.notes),
     )
@@ -170,7 +176,7 @@ def _followed(metric: str, found: _Figures, before: float | None) -> bool | None
     return before > found.upper if PERFORMANCE_STATISTICS[metric].higher_is_better else before < found.lower
 
 
-def _sentence(name: str, found: _Figures, followed: bool | None, arrived: float) -> str:
+def _sentence(name: str, found: _Figures, followed: bool | None, arrived: float, *, drifted: bool) -> str:
     estimate = ""
     if found.estimated is not None:
         estimate = f"; estimated {name} {found.estimated:.3f}"
@@ -187,12 +193,13 @@ def _sentence(name: str, found: _Figures, followed: bool | None, arrived: float)
         before, when = found.held_out, "on held-out data"
     if before is None:
         return f"Measured {name} {figure.rstrip(',')}: there is nothing to compare it with{estimate}."
+    verb, past = ("follow", "followed") if drifted else ("fall", "fell")
     if followed:
-        verb = "fell" if found.measured < before else "rose"
+        change = "fell" if found.measured < before else "rose"
         start = f"{before:.3f}" if when == "before" else f"{before:.3f} {when}"
-        told = f"Measured {name} {verb} from {start} to {figure.rstrip(',')}: accuracy followed"
+        told = f"Measured {name} {change} from {start} to {figure.rstrip(',')}: accuracy {past}"
     else:
-        end = "accuracy did not follow" if followed is False else "whether accuracy followed cannot be told"
+        end = f"accuracy did not {verb}" if followed is False else f"whether accuracy {past} cannot be told"
         told = f"Measured {name} {figure} against {before:.3f} {when}: {end}"
     return f"{told}{estimate}."
 

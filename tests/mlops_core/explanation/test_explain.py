@@ -111,9 +111,11 @@ def test_accuracy_is_compared_with_the_weeks_before_the_drift_not_with_those_in_
     assert found.performance.followed is True
 
 
-def test_accuracy_that_stayed_did_not_follow(department):
+def test_accuracy_that_stayed_did_not_follow_or_where_nothing_drifted_did_not_fall(department):
     said = explain_model(department.workspace, "churn-risk", window=window(2, 2)).performance
     assert said.followed is False
+    assert said.sentence.endswith(f" against {said.measured_before:.3f} before: accuracy did not fall.")
+    said, _ = performance_of(department, department.sick.model, window(2, 2), since=window(2).start)
     assert said.sentence.endswith(f" against {said.measured_before:.3f} before: accuracy did not follow.")
 
 
@@ -295,11 +297,11 @@ def test_a_column_that_was_logged_in_part_of_the_window_says_in_how_much(departm
     assert sum(found.shares["age"].current) == pytest.approx(1)
 
 
-def performance_of(department, model: Model, one: Window):
+def performance_of(department, model: Model, one: Window, since=None):
     with department.workspace.store.read() as session:
         version = session.exec(select(ModelVersion).where(ModelVersion.model_id == model.id)).one()
     return measure_performance(
-        department.workspace, model, version, one, first_day=START, since=None, segment="", predictions=800
+        department.workspace, model, version, one, first_day=START, since=since, segment="", predictions=800
     )
 
 
