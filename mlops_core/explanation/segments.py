@@ -23,8 +23,8 @@ from mlops_core.workspace import Workspace
 __all__ = ["explain_by_segment", "read_segments"]
 
 _FEWEST_EXCESS: Final = 0.15
-"""A segment is named if its part of the move is larger than its part of the rows by this much, and by two
-standard errors."""
+"""A segment is named if its part of the move is larger by this much, and by two standard errors, than if all
+segments had moved alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,9 @@ def explain_by_segment(
     Returns
     -------
     list of SegmentShare, str
-        The segment first whose part exceeds its part of the rows, mean of both windows, by most.
+        The segment first whose part exceeds by most what it would explain if all segments had moved alike:
+        its part of the reference rows that could move, those outside the part where its share rose and
+        those in it where its share fell.
     """
     found: list[_Explained] = []
     for name in segment_columns:
@@ -136,6 +138,11 @@ def _decompose(
     change = sum(moved_after.values()) / m - sum(moved_before.values()) / n
     if not change:
         return []
+    movable = dict(moved_before)
+    if change > 0:
+        movable = {
+            value: (one.rows if one is not None else 0) - moved_before[value] for value, one in first.items()
+        }
     found = []
     for value in values:
         reference, current = first[value], second[value]
@@ -154,7 +161,7 @@ def _decompose(
                     reference_rows=reference_rows,
                     explained=explained,
                 ),
-                excess=explained - (rows / m + reference_rows / n) / 2,
+                excess=explained - (movable[value] / sum(movable.values())),
                 error=math.sqrt(p * (1 - p) / n + q * (1 - q) / m) / abs(change),
             )
         )
@@ -172,7 +179,7 @@ def _sentence(found: Sequence[_Explained]) -> str:
     first = found[0]
     column = first.share.segment.partition("=")[0]
     if first.excess < max(_FEWEST_EXCESS, 2 * first.error):
-        columns = dict.fromkeys(one.share.segment.partition("=")[0] for one in found)
+        columns = sorted({one.share.segment.partition("=")[0] for one in found})
         return f"It happened in all segments of {' and '.join(map(name_text, columns))} alike."
     alike = [one.share for one in found if one.share.segment.partition("=")[0] == column]
     rows = share_text(first.share.rows / sum(share.rows for share in alike))

@@ -108,6 +108,16 @@ def test_a_move_in_all_segments_alike_is_said_to_be():
     assert sentence == "It happened in all segments of region and tier alike."
 
 
+def test_a_part_that_is_mostly_in_one_segment_and_fell_everywhere_alike_fell_alike():
+    before = people(4_000, 1)
+    before["x"] = np.where((before["region"] == "west") & (before["x"] == "b"), "b", "a")
+    random = np.random.default_rng(3)
+    after = before.assign(x=np.where(random.random(4_000) < 0.5, "a", before["x"]))
+    (found, sentence), _ = explained(before, after, part=b_of(grids_of(before)["x"]))
+    assert next(one.explained for one in found if one.segment == "region=west") == pytest.approx(1)
+    assert sentence == "It happened in all segments of region and tier alike."
+
+
 def test_a_segment_that_grew_explains_what_it_brought_with_it():
     before = people(3_000, 1)
     before.loc[before["region"] == "west", "x"] = "b"
