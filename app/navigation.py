@@ -5,8 +5,10 @@ from functools import lru_cache
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from app.explorer.address import days_of
 from mlops_core.console_root import console_root
 from mlops_core.domain.states import Role
+from mlops_core.monitoring.windows import Window
 
 __all__ = ["HOME", "open_explorer", "open_model", "pages"]
 
@@ -56,10 +58,24 @@ def open_model(model: str) -> None:
     st.switch_page(pages()["model"], query_params={"model": model})
 
 
-def open_explorer(model: str, column: str = "") -> None:
-    """Go to the explorer with a model, and a column, chosen.
+def open_explorer(
+    model: str,
+    column: str = "",
+    *,
+    window: Window | None = None,
+    segment: str = "",
+    statistic: str = "",
+) -> None:
+    """Go to the explorer with a model, and what else is given, chosen.
 
     Its parameter is `of`: Streamlit refuses to set one that a widget of the page being left is bound to.
     """
-    chosen = {"of": model, "column": column} if column else {"of": model}
-    st.switch_page(pages()["explorer"], query_params=chosen)
+    chosen = {
+        "of": model,
+        "window": days_of(window) if window else "",
+        "segment": segment,
+        "statistic": statistic,
+        "column": column,
+    }
+    given = {name: value for name, value in chosen.items() if value}
+    st.switch_page(pages()["explorer"], query_params=given)

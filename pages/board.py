@@ -11,8 +11,9 @@ from app.theme import status_style
 from mlops_core.domain.states import Level, MonitorKind
 from mlops_core.monitoring import Board, BoardRow, read_board
 from mlops_core.monitoring.board import describe_metric
-from mlops_core.monitoring.findings import percent_of, statistic_name, with_interval
+from mlops_core.monitoring.findings import Finding, percent_of, statistic_name, with_interval
 from mlops_core.monitoring.fleet import fleet_figures
+from mlops_core.monitoring.windows import Window
 
 _FILTERS = {
     "All": None,
@@ -73,7 +74,14 @@ def _draw_one_thing(board: Board) -> None:
             words = f"Every monitor is in its range. {_furthest(row)}"
         st.markdown(f"{words} {_accuracy_words(row)}", width="stretch")
         if st.button("Explore", type="primary", icon=":material/query_stats:", key="explore_one_thing"):
-            open_explorer(row.model, drift.column if drift else "")
+            _open_explorer(row.model, drift)
+
+
+def _open_explorer(model: str, drift: Finding | None) -> None:
+    """Explore the column that is furthest off, in the window in which it was found outside its range."""
+    outside = drift is not None and drift.level.is_outside
+    window = Window(drift.window_start, drift.window_end) if drift is not None and outside else None
+    open_explorer(model, drift.column if drift else "", window=window)
 
 
 def _furthest(row: BoardRow) -> str:

@@ -53,10 +53,7 @@ def eventful(built_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """The demo a week later: one model's input has moved, another answers slowly, a new one waits."""
     folder = shutil.copytree(built_demo, tmp_path_factory.mktemp("eventful") / "workspace")
     workspace = open_workspace(factories.settings_in(folder))
-    set_clock(workspace, factories.system(workspace), workspace.clock.now() + timedelta(days=7))
-    moved = newest_predictions(workspace, DRIFTED)
-    spend = pa.array(moved[MOVED_COLUMN].to_numpy() + 500.0)
-    _log(workspace, DRIFTED, moved.set_column(moved.column_names.index(MOVED_COLUMN), MOVED_COLUMN, spend))
+    log_a_week_that_moved(workspace)
     slow = newest_predictions(workspace, SLOW)
     times = pa.array([1000.0] * slow.num_rows)
     _log(workspace, SLOW, slow.set_column(slow.column_names.index("latency_ms"), "latency_ms", times))
@@ -100,6 +97,14 @@ JOIN model_version ON model_version.id = monitor.model_version_id
 JOIN model ON model.id = model_version.model_id
 WHERE level IN ('warning', 'critical')
 """
+
+
+def log_a_week_that_moved(workspace: Workspace) -> None:
+    """Let a week pass, in which an input of one model moves."""
+    set_clock(workspace, factories.system(workspace), workspace.clock.now() + timedelta(days=7))
+    moved = newest_predictions(workspace, DRIFTED)
+    spend = pa.array(moved[MOVED_COLUMN].to_numpy() + 500.0)
+    _log(workspace, DRIFTED, moved.set_column(moved.column_names.index(MOVED_COLUMN), MOVED_COLUMN, spend))
 
 
 def newest_predictions(workspace: Workspace, model: str) -> pa.Table:
