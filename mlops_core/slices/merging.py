@@ -59,8 +59,10 @@ def merge_encoded(payloads: Iterable[bytes], columns: Collection[str] | None = N
             else:
                 alike.append([batch])
     wanted = None if columns is None else pa.array(sorted({*columns}), pa.string())
-    merged = merge_slices(Slice(0, _sum_alike(batches, wanted)) for batches in alike)
-    return Slice(rows, merged.columns)
+    sums = [_sum_alike(batches, wanted) for batches in alike]
+    if len(sums) == 1:  # as almost always: every slice of a version was stored alike
+        return Slice(rows, sums[0])
+    return Slice(rows, merge_slices(Slice(0, one) for one in sums).columns)
 
 
 def _sum_alike(batches: list[pa.RecordBatch], wanted: pa.Array | None) -> dict[str, Counts]:
