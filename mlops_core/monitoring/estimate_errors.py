@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb
+from math import comb, floor, log10
 from typing import Final
 
 from sqlmodel import Session, col, select
@@ -172,16 +172,26 @@ def _sentence(pairs: Sequence[EstimatePair], trusted: bool | None, *, estimated:
     off = sum(abs(pair.error) for pair in pairs) / n
     unit = "week" if (pairs[-1].window.end - pairs[-1].window.start).days > 1 else "day"
     if n == 1:
-        said = f"The estimate of one {unit} was off by {off:.3g}, "
+        said = f"The estimate of one {unit} was off by {_figure(off)}, "
         said += "inside its interval." if inside else "outside its interval."
     else:
         said = (
-            f"Estimates of the last {n} {unit}s were off by {off:.3g} on average; "
+            f"Estimates of the last {n} {unit}s were off by {_figure(off)} on average; "
             f"{inside} of {n} inside their interval."
         )
     if trusted is False:
+        bias = sum(pair.error for pair in pairs) / n
+        side = "high" if bias > 0 else "low"
         said += (
-            " Outcomes do not follow as they did in the reference (concept drift, which an estimate cannot "
-            "see): do not rely on it."
+            f" They were {_figure(abs(bias))} too {side} on average, more than chance: outcomes do not "
+            "follow as they did in the reference (concept drift, which an estimate cannot see), do not rely "
+            "on it."
         )
     return said
+
+
+def _figure(value: float) -> str:
+    """Return a figure with two digits that count, or all before the point: `0.012`, `4.7`, `1,204`."""
+    if not value:
+        return "0"
+    return f"{value:,.{max(0, 1 - floor(log10(value)))}f}"

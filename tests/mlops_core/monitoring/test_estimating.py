@@ -271,7 +271,8 @@ def test_concept_drift_fools_the_estimate_and_the_outcomes_say_so(drifting):
     assert found.inside == 4
     assert found.is_trusted is False
     assert "Estimates of the last 7 weeks were off by" in found.sentence
-    assert "4 of 7 inside their interval. Outcomes do not follow as they did" in found.sentence
+    assert "4 of 7 inside their interval. They were 0." in found.sentence
+    assert "too high on average, more than chance: outcomes do not follow as they did" in found.sentence
     assert "concept drift, which an estimate cannot see" in found.sentence
 
 
