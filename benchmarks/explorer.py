@@ -35,7 +35,7 @@ from mlops_core.domain import StoredSlice
 from mlops_core.domain.states import Origin
 from mlops_core.explanation.backtest import backtest_column
 from mlops_core.explanation.explain import explain_model
-from mlops_core.monitoring.explorer import span_of
+from mlops_core.explanation.spans import span_of
 from mlops_core.monitoring.windows import Window
 from mlops_core.slices.codec import arrow_stream
 from mlops_core.workspace import Workspace
