@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app.cache import until_changed
+from app.cache import one_revision, until_changed
 from app.explorer.address import View, read_view, with_column
 from app.explorer.body import draw_body
 from app.explorer.controls import draw_model_choice, draw_statistic_choice, draw_view_choices
@@ -15,8 +15,8 @@ from mlops_core.domain.errors import BigboardError
 from mlops_core.domain.states import Level
 from mlops_core.explanation.explain import explain_model
 from mlops_core.explanation.results import Explanation
+from mlops_core.explanation.spans import segments_of, span_of
 from mlops_core.monitoring import read_board
-from mlops_core.monitoring.explorer import segments_of, span_of
 from mlops_core.monitoring.windows import Window
 
 _read_board = until_changed(read_board)
@@ -28,6 +28,11 @@ _span = until_changed(span_of)
 @st.fragment
 def draw_explorer() -> None:
     """Draw the explorer for the model, windows, segment and statistic that the URL names."""
+    with one_revision():
+        _draw()
+
+
+def _draw() -> None:
     models = sorted(row.model for row in _read_board().rows)
     if not models:
         st.markdown("### :material/query_stats: No model is in production yet")

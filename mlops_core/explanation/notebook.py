@@ -7,7 +7,7 @@ from typing import TypeAlias
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.explanation.explain import explain_model
 from mlops_core.explanation.results import Explanation
-from mlops_core.monitoring.explorer import span_of
+from mlops_core.explanation.spans import span_of
 from mlops_core.monitoring.windows import Window
 from mlops_core.settings import Settings
 from mlops_core.workspace import Workspace, open_workspace

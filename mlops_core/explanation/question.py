@@ -9,8 +9,8 @@ from mlops_core.domain import Model, ModelVersion
 from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.explanation.history import read_history, reference_slice
 from mlops_core.explanation.ranking import OUTPUTS
+from mlops_core.explanation.spans import segments_of
 from mlops_core.explanation.wording import span_text
-from mlops_core.monitoring.explorer import segments_of
 from mlops_core.monitoring.windows import Window, windows_around
 from mlops_core.registry.models import champion_of, find_model
 from mlops_core.slices import Grids, Slice

@@ -20,7 +20,7 @@ from app.components.download import csv_of
 from app.explorer.address import View, parameters_of, read_view, window_from
 from mlops_core.domain.states import MonitorKind, Role
 from mlops_core.explanation.notebook import explain
-from mlops_core.monitoring.explorer import segments_of
+from mlops_core.explanation.spans import segments_of
 from mlops_core.statistics import DRIFT_STATISTICS
 from mlops_core.workspace import Workspace, actors, open_workspace
 from tests.demo_workspace import Facts

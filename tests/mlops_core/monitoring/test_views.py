@@ -9,8 +9,9 @@ import pytest
 from mlops_core.clock import FixedClock
 from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.domain.states import Level, MonitorKind, ProblemType
+from mlops_core.explanation.explain import explain_model
+from mlops_core.explanation.spans import segments_of, span_of
 from mlops_core.monitoring import log_outcomes, log_predictions, read_board, run_monitoring
-from mlops_core.monitoring.explorer import compare_windows, segments_of, span_of
 from mlops_core.monitoring.findings import outcomes_in
 from mlops_core.monitoring.model_view import read_model
 from mlops_core.monitoring.windows import Window, window_at
@@ -141,8 +142,8 @@ def week(number):
 
 
 def test_two_weeks_are_compared_column_by_column_furthest_first(department):
-    found = compare_windows(department.workspace, "churn-risk", window=week(1), reference=week(0))
-    assert (found.reference_rows, found.current_rows) == (1500, 1500)
+    found = explain_model(department.workspace, "churn-risk", window=week(1), reference=week(0))
+    assert (found.reference_rows, found.rows) == (1500, 1500)
     assert {one.column for one in found.columns[:2]} == {"income", "prediction"}
     rows = department.sick_rows
     for one in found.columns[1:]:
@@ -152,17 +153,17 @@ def test_two_weeks_are_compared_column_by_column_furthest_first(department):
 
 
 def test_a_segment_is_compared_with_the_same_segment_of_the_reference(department):
-    found = compare_windows(department.workspace, "churn-risk", window=week(1), segment="region=north")
+    found = explain_model(department.workspace, "churn-risk", window=week(1), segment="region=north")
     rows = department.sick_rows
     north = rows[(rows["region"] == "north") & (rows.index >= 1500)]
     reference = population(600, start=datetime(2024, 12, 18, tzinfo=UTC), days=14, seed=1)
-    assert found.current_rows == len(north)
+    assert found.rows == len(north)
     assert found.reference_rows == (reference["region"] == "north").sum()
     assert segments_of(department.workspace, "churn-risk") == ["region=north", "region=south", "region=west"]
 
 
 def test_the_shares_of_each_window_add_up_to_one(department):
-    found = compare_windows(department.workspace, "churn-risk", window=week(1))
+    found = explain_model(department.workspace, "churn-risk", window=week(1))
     for shares in found.shares.values():
         assert sum(shares.reference) == pytest.approx(1)
         assert sum(shares.current) == pytest.approx(1)
@@ -173,20 +174,19 @@ def test_the_span_reaches_from_the_first_week_to_the_last(department):
     assert span_of(department.workspace, "churn-risk") == Window(START, START + timedelta(weeks=2))
 
 
-def test_a_window_without_predictions_moves_nothing(department):
-    found = compare_windows(department.workspace, "churn-risk", window=week(9))
-    assert found.current_rows == 0
-    assert [one for one in found.columns if one.value is not None] == []
+def test_a_window_without_predictions_is_refused_in_words(department):
+    with pytest.raises(InvalidInput, match="made no prediction"):
+        explain_model(department.workspace, "churn-risk", window=week(9))
 
 
 def test_a_statistic_that_does_not_exist_is_refused(department):
     with pytest.raises(InvalidInput, match=r"no statistic 'nonsense': choose from .*psi"):
-        compare_windows(department.workspace, "churn-risk", window=week(1), statistic="nonsense")
+        explain_model(department.workspace, "churn-risk", window=week(1), statistic="nonsense")
 
 
 def test_a_segment_that_does_not_exist_is_reported(department):
     with pytest.raises(NotFound, match=r"no segment 'region=east'"):
-        compare_windows(department.workspace, "churn-risk", window=week(1), segment="region=east")
+        explain_model(department.workspace, "churn-risk", window=week(1), segment="region=east")
 
 
 def test_accuracy_comes_with_its_interval_and_the_share_of_outcomes_that_is_in(board, department):
