@@ -1,16 +1,19 @@
 """Keep what a page has read until the store's revision, or the minute, has changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
 from app import session
 from mlops_core.workspace import Workspace
 
-__all__ = ["until_changed"]
+__all__ = ["one_revision", "until_changed"]
 
 T = TypeVar("T")
 _KEPT = 256
+_seen: ContextVar[int | None] = ContextVar("seen", default=None)
 
 
 def until_changed(read: Callable[..., T]) -> Callable[..., T]:
@@ -24,12 +27,22 @@ def until_changed(read: Callable[..., T]) -> Callable[..., T]:
     def ask(*arguments: object, **named: object) -> T:
         workspace = session.workspace()
         minute = int(workspace.clock.now().timestamp() // 60)
-        kept: T = _read(
-            read, workspace, workspace.store.revision(), minute, arguments, tuple(sorted(named.items()))
-        )
+        seen = _seen.get()
+        revision = workspace.store.revision() if seen is None else seen
+        kept: T = _read(read, workspace, revision, minute, arguments, tuple(sorted(named.items())))
         return kept
 
     return ask
+
+
+@contextmanager
+def one_revision() -> Iterator[None]:
+    """Ask the store once for its revision, for a page that reads much and changes nothing itself."""
+    token = _seen.set(session.workspace().store.revision())
+    try:
+        yield
+    finally:
+        _seen.reset(token)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app.cache import one_revision, until_changed
+from app.components.plain import plain
 from app.explorer.address import View, read_view, with_column
 from app.explorer.body import draw_body
 from app.explorer.controls import draw_model_choice, draw_statistic_choice, draw_view_choices
@@ -33,18 +34,19 @@ def draw_explorer() -> None:
 
 
 def _draw() -> None:
-    models = sorted(row.model for row in _read_board().rows)
+    board = _read_board()
+    models = sorted(row.model for row in board.rows)
     if not models:
         st.markdown("### :material/query_stats: No model is in production yet")
         st.info("The explorer compares windows of models in production: promote a version first.")
         return
-    asked = st.query_params.get("of", models[0])
+    asked = st.query_params.get("of") or board.rows[0].model
     if asked not in models:
         _draw_gone(asked, models)
         return
     span = _span(asked)
     if span is None:
-        st.markdown(f"### :material/query_stats: {asked} has not predicted yet")
+        st.markdown(f"### :material/query_stats: {plain(asked)} has not predicted yet")
         st.info("Log predictions, and its windows can be compared here.")
         draw_model_choice(models, View(asked))
         return
@@ -58,9 +60,9 @@ def _draw() -> None:
             statistic=view.statistic,
         )
     except BigboardError as error:
-        st.markdown(f"### :material/search_off: {asked}: there is nothing to compare")
+        st.markdown(f"### :material/search_off: {plain(asked)}: there is nothing to compare")
         _draw_controls(models, view, span, None)
-        st.info(f"{error}", icon=":material/date_range:")
+        st.info(f"{plain(str(error))}.", icon=":material/date_range:")
         return
     view, missing = with_column(
         replace(view, window=explanation.window), [one.column for one in explanation.columns]
@@ -68,7 +70,7 @@ def _draw() -> None:
     _draw_headline(explanation)
     _draw_controls(models, view, span, explanation)
     for problem in (*problems, *missing):
-        st.warning(problem, icon=":material/link_off:")
+        st.warning(plain(problem), icon=":material/link_off:")
     draw_body(view, explanation)
 
 
@@ -84,9 +86,9 @@ def _draw_headline(explanation: Explanation) -> None:
     if explanation.notes:
         said.append(f"{'; '.join(explanation.notes)}.")
     with st.container(gap="xxsmall"):
-        st.markdown(f"### :{style.color}[{style.icon}] {explanation.headline}")
+        st.markdown(f"### :{style.color}[{style.icon}] {plain(explanation.headline)}")
         if not draw_saved() and said:
-            st.markdown(f":gray[{' '.join(said)}]")
+            st.markdown(f":gray[{plain(' '.join(said))}]")
 
 
 def _draw_controls(models: list[str], view: View, span: Window, explanation: Explanation | None) -> None:
@@ -99,7 +101,7 @@ def _draw_controls(models: list[str], view: View, span: Window, explanation: Exp
 
 
 def _draw_gone(asked: str, models: list[str]) -> None:
-    st.markdown(f"### :material/link_off: There is no model '{asked}' in production")
+    st.markdown(f"### :material/link_off: There is no model '{plain(asked)}' in production")
     st.info(
         f"It was taken out of production, or the link is mistyped. Choose one of the {len(models)} models, "
         "or look for it on the board."

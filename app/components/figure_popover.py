@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from app.components.plain import plain
+
 __all__ = ["draw_figure_popover"]
 
 
@@ -18,7 +20,7 @@ def draw_figure_popover(label: str, title: str, facts: Mapping[str, str], *, cod
         Python that returns the figure.
     """
     with st.popover(label, icon=":material/info:", type="tertiary", key=key, help="What this figure is"):
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{plain(title)}**")
         first, *others = [f"| :gray[{name}] | {_cell(value)} |" for name, value in facts.items() if value]
         st.markdown("\n".join([first, "|:---|:---|", *others]))
         st.markdown(":gray[In Python]")

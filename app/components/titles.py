@@ -3,6 +3,8 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.components.plain import plain
+
 __all__ = ["draw_title"]
 
 
@@ -15,7 +17,7 @@ def draw_title(text: str, *, actions: float = 0.2) -> DeltaGenerator:
         The part of the width that the place takes, between 0 and 1.
     """
     left, right = st.columns([1 - actions, actions], vertical_alignment="center", gap="small")
-    left.markdown(f"**{text}**")
+    left.markdown(f"**{plain(text)}**")
     return right.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="xxsmall"
     )

@@ -8,6 +8,7 @@ import streamlit as st
 from app.cache import until_changed
 from app.components.backtest_chart import draw_backtest_chart
 from app.components.download import csv_of, draw_downloads, file_name_of
+from app.components.plain import plain
 from app.components.tables import ROW_PIXELS
 from app.components.titles import draw_title
 from app.explorer.address import View, go_to
@@ -30,7 +31,7 @@ def draw_backtest(view: View) -> None:
         )
     except BigboardError as error:
         _draw_span(view)
-        st.info(f"{error}.", icon=":material/history_toggle_off:")
+        st.info(plain(f"{error}."), icon=":material/history_toggle_off:")
         return
     with draw_title(found.sentence, actions=0.26):
         _draw_span(view)
@@ -42,7 +43,7 @@ def draw_backtest(view: View) -> None:
             },
             key="explorer_backtest_download",
         )
-    st.markdown(f":small[:gray[{short_name(view.statistic)} of {view.column}. {found.reason}]]")
+    st.markdown(f":small[:gray[{plain(f'{short_name(view.statistic)} of {view.column}. {found.reason}')}]]")
     draw_backtest_chart(
         found,
         unit=short_name(view.statistic),
@@ -52,7 +53,7 @@ def draw_backtest(view: View) -> None:
     )
     _draw_outcomes(found)
     if found.notes:
-        st.caption(" ".join(found.notes))
+        st.caption(plain(" ".join(found.notes)))
 
 
 def _draw_span(view: View) -> None:

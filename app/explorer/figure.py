@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.components.plain import plain
 from app.explorer.address import View
 from app.explorer.words import figure, reference_words, segment_words, window_words
 from mlops_core.explanation.results import ColumnMovement, Explanation
@@ -22,13 +23,13 @@ def figure_facts(
         "Value": f"{figure(movement.value)}, in a range from {statistic.lower:g} to {most}",
         "Window": f"{window_words(explanation.window, years=True)}, n = {explanation.rows:,}",
         "Reference": f"{reference_words(explanation.reference)}, n = {explanation.reference_rows:,}",
-        "Rows": segment_words(view.segment) if view.segment else "",
+        "Rows": plain(segment_words(view.segment)) if view.segment else "",
         "By chance": f"p = {chance:.2g}, "
         f"corrected for {len(explanation.columns)} columns (Benjamini-Hochberg)"
         if chance is not None
         else "not known for this column",
         "Thresholds": _thresholds(limits),
-        "Formula": f"{statistic.summary} :gray[{statistic.reference}]",
+        "Formula": f"{plain(statistic.summary)} :gray[{plain(statistic.reference)}]",
     }
 
 

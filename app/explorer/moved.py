@@ -8,6 +8,7 @@ import streamlit as st
 from app.components.distribution_chart import draw_distribution
 from app.components.download import csv_of, draw_downloads, file_name_of
 from app.components.figure_popover import draw_figure_popover
+from app.components.plain import plain
 from app.components.timeline import Track, draw_timeline
 from app.components.titles import draw_title
 from app.explorer.address import View, days_of, go_to, link_to
@@ -61,7 +62,7 @@ def draw_moved(
     ]
     _draw_distribution(view, explanation, movement, limits, tracks)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{since_title(explanation, movement)}**", width="content")
+        st.markdown(f"**{plain(since_title(explanation, movement))}**", width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content", gap="small"):
             st.markdown(":small[:gray[Drag sets the]]", width="content")
             sets = st.segmented_control(

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import session
 from app.cache import until_changed
+from app.components.plain import plain
 from app.explorer.address import View, go_to
 from app.explorer.words import in_segment, short_name
 from mlops_core.domain.errors import BigboardError, NotPermitted
@@ -53,7 +54,7 @@ def draw_saving(view: View) -> None:
             icon=":material/notification_add:",
             key="explorer_save",
             disabled=bool(refused),
-            help=refused or f"Watches {_what(view)} with the threshold that is proposed",
+            help=refused or f"Watches {plain(_what(view))} with the threshold that is proposed",
             on_click=_save,
             args=(view, None),
         )
@@ -75,7 +76,7 @@ def draw_saved() -> bool:
     said = st.session_state.pop(_SAID, None)
     if said is None:
         return False
-    saved, text = said
+    saved, text = said[0], plain(said[1])
     if saved:
         st.toast(text, icon=":material/notification_add:")
         st.markdown(f":green[:material/notification_add: {text}]")
@@ -93,7 +94,7 @@ def _refused() -> str:
 
 
 def _draw_choice(view: View) -> None:
-    st.markdown(f"**Watch {_what(view)}**")
+    st.markdown(f"**Watch {plain(_what(view))}**")
 
     def choose_span() -> None:
         go_to(replace(view, days=st.session_state["explorer_span"]))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.cache import until_changed
 from app.components.download import csv_of, draw_downloads, file_name_of
+from app.components.plain import plain
 from app.components.tables import ROW_PIXELS
 from app.components.titles import draw_title
 from app.explorer.address import View, go_to
@@ -35,7 +36,7 @@ def draw_segments(view: View, explanation: Explanation) -> None:
             statistic=view.statistic,
         )
     except BigboardError as error:
-        st.info(str(error), icon=":material/search_off:")
+        st.info(plain(f"{error}."), icon=":material/search_off:")
         return
     if not found.segments:
         _draw_none(view)
@@ -49,7 +50,7 @@ def draw_segments(view: View, explanation: Explanation) -> None:
     _draw_table(view, found.segments)
     if view.segment:
         st.button(
-            f"Show all rows again, not only where {segment_words(view.segment)}",
+            f"Show all rows again, not only where {plain(segment_words(view.segment))}",
             icon=":material/filter_alt_off:",
             key="explorer_all_rows",
             on_click=go_to,
@@ -117,7 +118,7 @@ def _draw_table(view: View, segments: Sequence[SegmentShare]) -> None:
 
 def _draw_none(view: View) -> None:
     st.info(
-        f"No other segment of {view.model} is counted in which {view.column} could have moved. "
+        f"No other segment of {plain(view.model)} is counted in which {plain(view.column)} could have moved. "
         "Segments are the values of the columns that the model was registered with as its segment columns.",
         icon=":material/segment:",
     )

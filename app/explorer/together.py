@@ -5,6 +5,7 @@ import streamlit as st
 
 from app import session
 from app.components.download import csv_of, draw_downloads, file_name_of
+from app.components.plain import plain
 from app.components.tables import ROW_PIXELS
 from app.components.titles import draw_title
 from app.explorer.address import View
@@ -29,7 +30,7 @@ def draw_together(view: View, window: Window) -> None:
         _draw_button(view, window, key, kept)
     found = kept.get(key)
     if isinstance(found, str):
-        st.info(found, icon=":material/search_off:")
+        st.info(plain(found), icon=":material/search_off:")
     elif found is not None:
         _draw_found(view, found)
 
@@ -39,8 +40,8 @@ def _draw_button(view: View, window: Window, key: object, kept: dict[object, Tog
     with place.container():
         st.markdown(
             "**Columns may stay as they are one by one and still move against each other.** "
-            f"A classifier tries to tell the predictions of {window_words(window)}{in_segment(view.segment)} "
-            f"from {_from(view)}; if it can, more has changed than chance."
+            f"A classifier tries to tell the predictions of {window_words(window)}"
+            f"{plain(in_segment(view.segment))} from {_from(view)}; if it can, more has changed than chance."
         )
         asked = st.button(
             "Compare all columns together", icon=":material/join:", key="explorer_compare", type="primary"
@@ -117,7 +118,7 @@ def _draw_found(view: View, found: Together) -> None:
         alt="Columns by how much they tell the windows apart",
     )
     if found.notes:
-        st.caption(" ".join(f"{note}." for note in found.notes))
+        st.caption(plain(" ".join(f"{note}." for note in found.notes)))
 
 
 def _csv(found: Together) -> bytes:

@@ -24,6 +24,7 @@ __all__ = [
     "numbers",
     "open_page",
     "parts",
+    "read",
     "table",
     "table_with",
     "who",
@@ -31,6 +32,7 @@ __all__ = [
 
 PAGES = sorted(file.stem for file in (console_root() / "pages").glob("*.py"))
 _HOME = "board"
+_ESCAPED = re.compile(r"\\([^a-zA-Z0-9\s])")
 _NUMBER = re.compile(r"(?<![\w.])[-+−]?\d{1,3}(?:,\d{3})+(?:\.\d+)?|(?<![\w.])[-+−]?\d+(?:\.\d+)?")
 
 
@@ -53,7 +55,7 @@ def who(screen: AppTest) -> Selectbox[str]:
 
 def headline(screen: AppTest) -> str:
     """The first line of sight."""
-    return next(text for text in (one.value for one in screen.markdown) if text.startswith("###"))
+    return next(text for text in (read(one.value) for one in screen.markdown) if text.startswith("###"))
 
 
 def numbers(text: str) -> list[float]:
@@ -64,7 +66,12 @@ def numbers(text: str) -> list[float]:
 
 def parts(screen: AppTest) -> str:
     """All Markdown of the page."""
-    return "\n".join(one.value for one in screen.markdown)
+    return "\n".join(read(one.value) for one in screen.markdown)
+
+
+def read(markdown: str) -> str:
+    """A text without the marks that let Markdown show a character as it is."""
+    return _ESCAPED.sub(r"\1", markdown)
 
 
 def table(screen: AppTest, key: str) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from tests.demo_workspace import Facts
 from tests.factories import settings_in
 from tests.pages.conftest import DRIFTED, MOVED_COLUMN, shown
 from tests.pages.measuring import stability_index
-from tests.pages.screen import bars, headline, numbers, open_page, parts, table_with
+from tests.pages.screen import bars, headline, numbers, open_page, parts, read, table_with
 
 MODEL = "churn-risk"
 OF_A_CELL = 0.002  # what Kolmogorov-Smirnov may miss on a grid of 1,000 cells
@@ -229,7 +229,7 @@ def test_a_link_that_asks_in_vain_is_answered_in_words_and_shows_the_rest(
     screen = open_page("explorer", **{"of": MODEL, parameter: value})
 
     assert not screen.exception
-    answered = [one.value for one in screen.warning]
+    answered = [read(one.value) for one in screen.warning]
     assert len(answered) == 1
     assert value in answered[0]
     assert MODEL in headline(screen)
@@ -237,6 +237,15 @@ def test_a_link_that_asks_in_vain_is_answered_in_words_and_shows_the_rest(
 
     screen.segmented_control(key="explorer_statistic").set_value("jensen_shannon").run()
     assert not screen.warning
+
+
+def test_a_link_cannot_write_markdown_onto_the_page(console: Workspace) -> None:
+    evil = "[click](https://evil.example)"
+    screen = open_page("explorer", of=MODEL, segment=evil, column=evil, statistic=evil)
+
+    texts = [one.value for one in (*screen.warning, *screen.markdown)]
+    assert any(evil in read(text) for text in texts)
+    assert not any(evil in text for text in texts)
 
 
 def test_a_link_to_a_model_that_is_gone_says_so_and_offers_the_others(console: Workspace) -> None:
@@ -349,13 +358,14 @@ def test_a_monitor_is_saved_by_one_click_and_said(
 
     assert not screen.exception
     assert len(screen.toast) == 1, parts(screen)
-    assert "spend_8w" in screen.toast[0].value
-    assert screen.toast[0].value in parts(screen)
+    said = read(screen.toast[0].value)
+    assert "spend_8w" in said
+    assert said in parts(screen)
     saved = stored_monitors(workspace)
     assert saved[["kind", "statistic", "column", "segment", "window_days"]].values.tolist() == [
         [MonitorKind.DRIFT, "psi", "spend_8w", "age=45-54", 7]
     ]
-    assert numbers(screen.toast[0].value)[-1] == pytest.approx(saved["value"].max(), rel=0.005)
+    assert numbers(said)[-1] == pytest.approx(saved["value"].max(), rel=0.005)
 
     screen.button(key="explorer_save").click().run()
 
