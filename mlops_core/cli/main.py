@@ -11,8 +11,8 @@ import typer
 from mlops_core import __version__
 from mlops_core.cli.drift import drift
 from mlops_core.cli.evaluate import evaluate
-from mlops_core.cli.explain import explain
 from mlops_core.cli.event import event
+from mlops_core.cli.explain import explain
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError
 
