@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from mlops_core.clock import FixedClock
 from mlops_core.domain.states import LogKind, ProblemType, Stage
 from mlops_core.explanation.explain import explain_model
+from mlops_core.explanation.in_segments import SegmentDrift, drift_in_segments
 from mlops_core.explanation.ranking import OUTPUTS
 from mlops_core.explanation.results import Explanation
 from mlops_core.explanation.together import Together, tell_windows_apart
@@ -117,7 +118,8 @@ Plant = Callable[[pd.DataFrame, Case, np.random.Generator], Planted]
 
 def one_value(rows: pd.DataFrame, case: Case, random: np.random.Generator) -> Planted:
     """Let a value of a text column take 15 % of the other rows."""
-    value = case.reference[case.text].value_counts().index[2]
+    shares = case.reference[case.text].value_counts(normalize=True)
+    value = shares[shares >= 0.05].index[-1]
     taken = random.random(len(rows)) < 0.15
     return Planted(rows.assign(**{case.text: rows[case.text].mask(taken, value)}), (case.text,))
 
@@ -215,8 +217,8 @@ class Verdict:
     ----------
     place
         Of the planted column among the inputs that drifted, from 1; of an output, among the outputs; of a
-        column that turned against another, among those that tell most. None if it is not there, or the
-        segment or the other column is not named with it.
+        pair that turned against each other, the earlier of the two among those that tell most. None if it is
+        not there, or the segment or the other column is not named with it.
     """
 
     drift: str
@@ -248,6 +250,20 @@ def judge(drift: str, planted: Planted, found: Explanation) -> Verdict:
     return Verdict(drift, title, place, one.adjusted_p_value, sentence, ", ".join(named[:4]))
 
 
+def judge_inside(verdict: Verdict, planted: Planted, found: list[SegmentDrift]) -> Verdict:
+    """Look a column that did not drift over all rows up among those that drifted inside a segment."""
+    named = [(one.column, one.segment) for one in found]
+    looked_for = planted.columns[0], planted.segment
+    if looked_for not in named:
+        return verdict
+    place = named.index(looked_for)
+    one = found[place]
+    listed = ", ".join(f"{column} inside {segment}" for column, segment in named[:4])
+    return replace(
+        verdict, place=place + 1, p_value=one.adjusted_p_value, sentence=one.sentence, named=listed
+    )
+
+
 def judge_pair(drift: str, planted: Planted, found: Together) -> Verdict:
     """Look a column that turned against another up among the columns that tell most."""
     named = [one.column for one in found.telling]
@@ -255,7 +271,9 @@ def judge_pair(drift: str, planted: Planted, found: Together) -> Verdict:
     return Verdict(
         drift,
         " and ".join(planted.columns),
-        named.index(planted.columns[0]) + 1 if pair == set(planted.columns) else None,
+        min(named.index(one) + 1 for one in planted.columns if one in named)
+        if pair == set(planted.columns)
+        else None,
         found.p_value,
         found.sentence,
         ", ".join(named),
@@ -321,7 +339,11 @@ class Bench:
             if len(planted.columns) > 1:
                 together = tell_windows_apart(workspace, self.case.name, window=found.window)
                 return judge_pair(drift, planted, together), found
-            return judge(drift, planted, found), found
+            verdict = judge(drift, planted, found)
+            if planted.segment and verdict.place is None:
+                inside = drift_in_segments(workspace, self.case.name, window=found.window)
+                verdict = judge_inside(verdict, planted, inside)
+            return verdict, found
         finally:
             workspace.close()
 
@@ -370,7 +392,9 @@ def read_case(workspace: Workspace, name: str) -> Case:
     )
 
 
-def without_drift(case: Case, folder: Path, draws: int) -> Iterator[tuple[str, Explanation, Together]]:
+def without_drift(
+    case: Case, folder: Path, draws: int
+) -> Iterator[tuple[str, Explanation, list[SegmentDrift], Together]]:
     """Explain the weeks as they are, and weeks of rows that were taken out of the reference."""
     for draw in range(draws + 1):
         title, given = "the weeks as they were", case
@@ -386,9 +410,10 @@ def without_drift(case: Case, folder: Path, draws: int) -> Iterator[tuple[str, E
             given = replace(case, reference=rest, log=log)
         bench = Bench(given, folder / title.replace(" ", "-"))
         workspace, explanation = bench.explain(given.window_rows, "same")
+        inside = drift_in_segments(workspace, case.name)
         together = tell_windows_apart(workspace, case.name, window=explanation.window)
         workspace.close()
-        yield title, explanation, together
+        yield title, explanation, inside, together
 
 
 def _settings(folder: Path) -> Settings:
@@ -425,10 +450,10 @@ def main() -> None:
                     flush=True,
                 )
             print(f"  named first: {first} of {len(DRIFTS)}")
-            for title, explanation, together in without_drift(case, Path(folder), arguments.draws):
+            for title, explanation, inside, together in without_drift(case, Path(folder), arguments.draws):
                 print(
-                    f"  {title}: {len(explanation.drifted)} of {len(explanation.columns)} columns named; "
-                    f"{together.sentence}",
+                    f"  {title}: {len(explanation.drifted)} of {len(explanation.columns)} columns named, "
+                    f"{len(inside)} inside segments; {together.sentence}",
                     flush=True,
                 )
 
