@@ -56,9 +56,9 @@ def drift_in_segments(
 ) -> list[SegmentDrift]:
     """Return the inputs that are critical inside a segment, and did not drift over all rows.
 
-    Every column is measured in every segment with enough rows to be judged. A segment has few rows, often
-    of the same customers week after week: what would be a warning for all rows is no news in one of many
-    segments.
+    Every column is measured in every segment that has enough rows in the window to be judged. These are
+    few, often of the same customers week after week: what would be a warning for all rows is no news in one
+    of many segments.
 
     Parameters
     ----------
@@ -84,11 +84,7 @@ def drift_in_segments(
     origin = Origin.PRODUCTION if reference is not None else Origin.REFERENCE
     before = read_segments(workspace, asked.version, reference, origin=origin, columns=columns)
     after = read_segments(workspace, asked.version, asked.window, origin=Origin.PRODUCTION, columns=columns)
-    segments = [
-        one
-        for one in sorted(before.keys() & after.keys())
-        if min(before[one].rows, after[one].rows) >= FEWEST_ROWS
-    ]
+    segments = [one for one in sorted(before.keys() & after.keys()) if after[one].rows >= FEWEST_ROWS]
     higher = DRIFT_STATISTICS[statistic].higher_is_drift
     found: list[SegmentDrift] = []
     for column in columns:
