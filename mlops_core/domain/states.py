@@ -89,15 +89,18 @@ class Level(StrEnum):
     CRITICAL = "critical"
     RETRAIN = "retrain"
 
+    def __init__(self, _: str) -> None:
+        self._place = len(type(self).__members__)
+
     @property
     def severity(self) -> int:
         """Return 0 for unjudged up to 5 for retrain, for sorting the worst first."""
-        return list(Level).index(self)
+        return self._place
 
     @property
     def is_outside(self) -> bool:
         """Return whether a threshold was reached: the measurement needs attention."""
-        return self.severity >= Level.WARNING.severity
+        return self._place >= Level.WARNING._place
 
 
 class LogKind(StrEnum):

@@ -1,5 +1,6 @@
 """A few bins instead of a thousand cells: what psi, Jensen-Shannon and the charts compare."""
 
+import weakref
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -34,7 +35,8 @@ OTHER_UNSEEN: Final = "(other unseen)"
 """The label of rows with unseen categories that a stored slice no longer names."""
 
 
-_latest: tuple[NumericCounts, int, NDArray[np.int64]] | None = None
+_MOST_KEPT: Final = 4_096
+_kept: Final[dict[tuple[int, int], tuple[weakref.ref[NDArray[np.int64]], NDArray[np.int64]]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,19 @@ def bin_starts(reference: NumericCounts, bins: int) -> NDArray[np.int64]:
 
     A cell that holds at least ``1 / bins`` of the finite values (a spike) is a bin of its own; what lies
     between two spikes is cut at its own quantiles into as many bins as its share deserves, at least one.
-    The latest answer is kept: many windows are compared with one reference after the other.
+    Answers are kept for as long as the counts are, which are never written to: many windows are compared
+    with the references of many columns one after the other. Nobody may write to an answer.
     """
-    global _latest
-    known = _latest
-    if known is None or known[0] is not reference or known[1] != bins:
-        known = _latest = (reference, bins, _bin_starts(reference.cells, bins))
-    return known[2]
+    cells = reference.cells
+    key = (id(cells), bins)
+    known = _kept.get(key)
+    if known is not None and known[0]() is cells:
+        return known[1]
+    starts = _bin_starts(cells, bins)
+    if len(_kept) >= _MOST_KEPT:
+        _kept.clear()
+    _kept[key] = (weakref.ref(cells), starts)
+    return starts
 
 
 def _bin_starts(counts: NDArray[np.int64], bins: int) -> NDArray[np.int64]:
