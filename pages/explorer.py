@@ -10,6 +10,7 @@ from app.explorer.address import View, read_view, with_column
 from app.explorer.body import draw_body
 from app.explorer.controls import draw_model_choice, draw_statistic_choice, draw_view_choices
 from app.explorer.saving import draw_saved, draw_saving
+from app.explorer.words import first_upper
 from app.navigation import pages
 from app.theme import status_style
 from mlops_core.domain.errors import BigboardError
@@ -62,15 +63,15 @@ def _draw() -> None:
     except BigboardError as error:
         st.markdown(f"### :material/search_off: {plain(asked)}: there is nothing to compare")
         _draw_controls(models, view, span, None)
-        st.info(f"{plain(str(error))}.", icon=":material/date_range:")
+        _draw_problems(problems)
+        st.info(f"{plain(first_upper(str(error)))}.", icon=":material/date_range:")
         return
     view, missing = with_column(
         replace(view, window=explanation.window), [one.column for one in explanation.columns]
     )
     _draw_headline(explanation)
     _draw_controls(models, view, span, explanation)
-    for problem in (*problems, *missing):
-        st.warning(plain(problem), icon=":material/link_off:")
+    _draw_problems([*problems, *missing])
     draw_body(view, explanation)
 
 
@@ -83,12 +84,12 @@ def _draw_headline(explanation: Explanation) -> None:
     if explanation.since and explanation.events:
         nearest = explanation.events[0]
         said.append(f"Near that date: {nearest.title} ({nearest.at.day} {nearest.at:%b}).")
-    if explanation.notes:
-        said.append(f"{'; '.join(explanation.notes)}.")
+    notes = [f"{first_upper(note)}." for note in explanation.notes]
+    words, more = (said, notes) if said else (notes, [])
     with st.container(gap="xxsmall"):
         st.markdown(f"### :{style.color}[{style.icon}] {plain(explanation.headline)}")
-        if not draw_saved() and said:
-            st.markdown(f":gray[{plain(' '.join(said))}]")
+        if not draw_saved() and words:
+            st.markdown(f":gray[{plain(' '.join(words))}]", help=plain(" ".join(more)) or None)
 
 
 def _draw_controls(models: list[str], view: View, span: Window, explanation: Explanation | None) -> None:
@@ -98,6 +99,12 @@ def _draw_controls(models: list[str], view: View, span: Window, explanation: Exp
         draw_statistic_choice(view)
         if explanation is not None and explanation.columns:
             draw_saving(view)
+
+
+def _draw_problems(problems: list[str]) -> None:
+    """Say what a link asks for in vain."""
+    if problems:
+        st.warning("  \n".join(map(plain, problems)), icon=":material/link_off:")
 
 
 def _draw_gone(asked: str, models: list[str]) -> None:

@@ -20,6 +20,7 @@ def draw_distribution(
     current: Sequence[float],
     *,
     marked: Sequence[int],
+    change: float,
     names: tuple[str, str],
     rows: tuple[int, int],
     key: str,
@@ -35,6 +36,8 @@ def draw_distribution(
         Shares between 0 and 1, one for each label.
     marked
         Bins beside each other that moved most, from 1 to 40.
+    change
+        By how much the share of what moved did, between -1 and 1; its bins may cover a little more or less.
     names
         What the two windows are called, the reference first.
     rows
@@ -66,11 +69,10 @@ def draw_distribution(
             (after, names[1], 0.42, fills, rows[1]),
         )
     ]
-    change = sum(after[place] - before[place] for place in places)
     mark = {
         "x": (places[0] + places[-1]) / 2,
         "y": max(max(after[place], before[place]) for place in places),
-        "text": f"<b>{change:+.1f} points</b>".replace("-", "−"),
+        "text": f"<b>{100 * change:+.1f} points</b>".replace("-", "−"),
         "showarrow": False,
         "yshift": 10,
         "font": {"color": colors.text, "size": 12},

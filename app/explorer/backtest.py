@@ -12,7 +12,7 @@ from app.components.plain import plain
 from app.components.tables import ROW_PIXELS
 from app.components.titles import draw_title
 from app.explorer.address import View, go_to
-from app.explorer.words import short_name
+from app.explorer.words import first_upper, short_name
 from app.theme import palette
 from mlops_core.domain.errors import BigboardError
 from mlops_core.explanation.backtest import Backtest, ThresholdOutcome, backtest_column
@@ -31,7 +31,7 @@ def draw_backtest(view: View) -> None:
         )
     except BigboardError as error:
         _draw_span(view)
-        st.info(plain(f"{error}."), icon=":material/history_toggle_off:")
+        st.info(plain(f"{first_upper(str(error))}."), icon=":material/history_toggle_off:")
         return
     with draw_title(found.sentence, actions=0.26):
         _draw_span(view)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.explorer.address import View, go_to
-from app.explorer.words import COMMON, long_name, reference_words, segment_words, window_words
+from app.explorer.words import COMMON, first_upper, long_name, reference_words, segment_words, window_words
 from mlops_core.monitoring.windows import Window
 from mlops_core.statistics import DRIFT_STATISTICS
 
@@ -53,7 +53,7 @@ def draw_view_choices(view: View, span: Window, segments: Sequence[str]) -> None
     with st.container(width=170, gap="xxsmall"):
         st.markdown(":small[Reference]")
         with st.popover(
-            _shortened(_first_upper(reference_words(view.reference))),
+            _shortened(first_upper(reference_words(view.reference))),
             width="stretch",
             key="explorer_references",
         ):
@@ -191,10 +191,6 @@ def _days_input(
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _first_upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _shortened(text: str) -> str:

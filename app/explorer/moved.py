@@ -31,7 +31,7 @@ from mlops_core.monitoring.windows import Window
 __all__ = ["bins_moved", "draw_moved"]
 
 _MOST_BINS = 30
-_NEAR = 0.01
+_NEAR = 0.15  # a range that moved need not begin and end where bins do
 _BRUSH = {"window": "Window", "reference": "Reference"}
 
 
@@ -58,7 +58,7 @@ def draw_moved(
     tracks = [
         rows_track(explanation, rows),
         statistic_track(explanation, view.column, rows, limits),
-        *([track] if (track := accuracy_track(model)) else []),
+        *([track] if (track := accuracy_track(model, all_rows=bool(view.segment))) else []),
     ]
     _draw_distribution(view, explanation, movement, limits, tracks)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -91,8 +91,6 @@ def draw_moved(
         file_name=_file_name("over-time", view),
         on_brush=brushed,
     )
-    if view.segment and len(tracks) > 2:
-        st.caption("Accuracy is that of all rows.")
 
 
 def _draw_distribution(
@@ -102,7 +100,8 @@ def _draw_distribution(
     limits: Sequence[Limit],
     tracks: Sequence[Track],
 ) -> None:
-    shares = explanation.shares[view.column]
+    shares, move = explanation.shares[view.column], movement.move
+    marked = bins_moved(shares, move)
     with draw_title(_title(movement, view)):
         draw_figure_popover(
             f"{short_name(view.statistic)} {figure(movement.value)}",
@@ -135,7 +134,10 @@ def _draw_distribution(
         shares.labels,
         shares.reference,
         shares.current,
-        marked=bins_moved(shares, movement.move),
+        marked=marked,
+        change=move.after - move.before
+        if move is not None
+        else shares.current[marked[0]] - shares.reference[marked[0]],
         names=(reference_words(explanation.reference), window_words(explanation.window)),
         rows=(explanation.reference_rows, explanation.rows),
         key="explorer_shares",
@@ -145,7 +147,9 @@ def _draw_distribution(
 
 
 def bins_moved(shares: Shares, move: Move | None) -> list[int]:
-    """Return the bins beside each other whose shares are those of a move, else the one that moved most.
+    """Return the bins beside each other whose shares are nearest to those of a move.
+
+    Where none are near, or nothing is known of a move, it is the bin that moved most.
 
     >>> shares = Shares(["a", "b", "c"], [0.5, 0.3, 0.2], [0.2, 0.1, 0.7])
     >>> bins_moved(shares, Move("a to b", before=0.8, after=0.3, rows=30, sentence=""))

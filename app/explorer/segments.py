@@ -13,7 +13,7 @@ from app.components.plain import plain
 from app.components.tables import ROW_PIXELS
 from app.components.titles import draw_title
 from app.explorer.address import View, go_to
-from app.explorer.words import segment_words, short_name
+from app.explorer.words import first_upper, segment_words, short_name
 from app.theme import palette
 from mlops_core.domain.errors import BigboardError
 from mlops_core.explanation.comparing_segments import compare_segments
@@ -36,7 +36,7 @@ def draw_segments(view: View, explanation: Explanation) -> None:
             statistic=view.statistic,
         )
     except BigboardError as error:
-        st.info(plain(f"{error}."), icon=":material/search_off:")
+        st.info(plain(f"{first_upper(str(error))}."), icon=":material/search_off:")
         return
     if not found.segments:
         _draw_none(view)

@@ -46,18 +46,25 @@ def statistic_track(
     )
 
 
-def accuracy_track(view: ModelView) -> Track | None:
-    """Return measured and estimated accuracy of all rows, None where a model has neither."""
+def accuracy_track(view: ModelView, *, all_rows: bool) -> Track | None:
+    """Return measured and estimated accuracy of all rows, None where a model has neither.
+
+    Parameters
+    ----------
+    all_rows
+        Whether to say that it is that of all rows, beside figures of a segment.
+    """
     metric = view.row.metric or ""
     measured = view.one(MonitorKind.PERFORMANCE, metric)
     estimated = view.one(MonitorKind.ESTIMATE, metric)
     colors = palette()
     name = statistic_name(metric)
+    of = ", all rows" if all_rows else ""
     curves = []
     if measured:
-        curves.append(Curve(f"measured {name}", _readings(measured), colors.text))
+        curves.append(Curve(f"measured {name}{of}", _readings(measured), colors.text))
     if estimated:
-        curves.append(Curve(f"estimated {name}", _readings(estimated), colors.estimated, dash="dash"))
+        curves.append(Curve(f"estimated {name}{of}", _readings(estimated), colors.estimated, dash="dash"))
     if not curves:
         return None
     return Track(

@@ -9,7 +9,7 @@ from app.components.plain import plain
 from app.components.tables import ROW_PIXELS
 from app.components.titles import draw_title
 from app.explorer.address import View
-from app.explorer.words import in_segment, reference_words, window_words
+from app.explorer.words import first_upper, in_segment, reference_words, window_words
 from app.theme import palette
 from mlops_core.domain.errors import BigboardError
 from mlops_core.explanation.together import Together, tell_windows_apart
@@ -63,7 +63,7 @@ def _draw_button(view: View, window: Window, key: object, kept: dict[object, Tog
             progress=report,
         )
     except BigboardError as error:
-        found = f"{error}."
+        found = f"{first_upper(str(error))}."
     while len(kept) >= _MOST_KEPT:
         kept.pop(next(iter(kept)))
     kept[key] = found
@@ -118,7 +118,7 @@ def _draw_found(view: View, found: Together) -> None:
         alt="Columns by how much they tell the windows apart",
     )
     if found.notes:
-        st.caption(plain(" ".join(f"{note}." for note in found.notes)))
+        st.caption(plain(" ".join(f"{first_upper(note)}." for note in found.notes)))
 
 
 def _csv(found: Together) -> bytes:

@@ -10,6 +10,7 @@ from mlops_core.monitoring.windows import Window
 __all__ = [
     "COMMON",
     "figure",
+    "first_upper",
     "in_segment",
     "long_name",
     "ranking_title",
@@ -87,6 +88,11 @@ def segment_words(segment: str) -> str:
 def in_segment(segment: str) -> str:
     """Return ` where age is 45-54`, or nothing for all rows."""
     return f" where {segment_words(segment)}" if segment else ""
+
+
+def first_upper(text: str) -> str:
+    """Return a text that begins as a sentence does."""
+    return text[:1].upper() + text[1:]
 
 
 def figure(value: float | None) -> str:
