@@ -237,6 +237,9 @@ def _fit(values: _Floats, losses: _Floats, columns: _Columns) -> "HistGradientBo
     )
     if not losses.any():
         losses = np.full_like(losses, 1e-12)  # Poisson needs a mean above zero
+    empty = np.isnan(values).all(axis=0)  # scikit-learn cannot bin a column without a value
+    if empty.any():
+        values = np.where(empty, 0.0, values)
     with threadpool_limits(limits=1):
         return regressor.fit(values, losses)
 

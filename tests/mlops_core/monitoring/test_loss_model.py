@@ -92,6 +92,19 @@ def test_what_is_missing_or_new_is_no_obstacle_and_is_reported():
     assert found.unknown == 0.5  # a category that never occurred, and a z out of its range
 
 
+def test_a_column_without_a_value_is_no_obstacle():
+    reference, window = rows(2_000, 1), rows(2_000, 2, shift=0.6, share=0.3)
+    empty = pa.nulls(2_000, pa.float64())
+    nearly = pa.array([1.0, *[None] * 1_999])
+    for name, column in (("empty", empty), ("nearly", nearly)):
+        reference = reference.append_column(name, column)
+        window = window.append_column(name, pa.array(np.ones(2_000)))
+    columns = [*COLUMNS, "empty", "nearly"]
+    grids = grids_from_table(reference, [*columns, "prediction"])
+    found = fit_loss(reference, columns, grids, "mae").estimate(window)
+    assert found.value == pytest.approx(truth(window, "mae"), rel=0.15)
+
+
 def test_a_perfect_model_has_no_loss():
     reference = rows(500, 1)
     perfect = reference.set_column(4, "outcome", reference["prediction"])
