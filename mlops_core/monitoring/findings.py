@@ -25,6 +25,12 @@ STATISTIC_NAMES = {
     "mae": "MAE",
     "brier": "Brier score",
     "accuracy": "accuracy",
+    "f1": "F1",
+    "f1_macro": "macro F1",
+    "f1_weighted": "weighted F1",
+    "mape": "MAPE",
+    "r_squared": "R²",
+    "lift_at_10": "lift at 10 %",
 }
 
 _WORDS = {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mlops_core.domain.states import Level, MonitorKind
-from mlops_core.monitoring.findings import Finding
+from mlops_core.monitoring.findings import Finding, statistic_name
 
 
 def _finding(kind, level, value, *, days=7, limit=0.1, **others):
@@ -20,6 +20,11 @@ def _finding(kind, level, value, *, days=7, limit=0.1, **others):
         limit=limit,
         **given,
     )
+
+
+def test_metrics_are_called_as_people_write_them():
+    names = [statistic_name(one) for one in ("f1", "f1_macro", "roc_auc", "balanced_accuracy", "r_squared")]
+    assert names == ["F1", "macro F1", "AUC", "balanced accuracy", "R²"]
 
 
 def test_a_column_in_range_stays_close_to_its_reference():
