@@ -4,11 +4,12 @@ from mlops_core.explanation.moves import Part, PartKind, moved_part
 from mlops_core.explanation.results import Move
 from mlops_core.explanation.shapes import constant_value, shifted_median, unit_factor
 from mlops_core.explanation.wording import (
+    ALL_VALUES,
     Setting,
     name_text,
     number_text,
-    of_part,
     part_label,
+    part_moved,
     sentence_start,
     share_text,
 )
@@ -91,12 +92,16 @@ def _plain(
             )
         case PartKind.UNSEEN:
             return _unseen(column, grid, before, after, move, setting)
+        case PartKind.RANGE if move.label == ALL_VALUES:
+            return (
+                f"{sentence_start(name_text(column))} has a value in {second} of {setting.predictions}"
+                f"{setting.since_text} {n}, in {first} before."
+            )
     if first == second:
         change = f"stayed at {second}"
     else:
         change = f"{'rose' if move.after > move.before else 'fell'} from {first} to {second}"
-    subject = of_part(column, part, move.label)
-    moved = f"{subject} {change} of {setting.predictions}{setting.since_text} {n}"
+    moved = f"{part_moved(column, part, move.label, change, setting)}{setting.since_text} {n}"
     medians = shifted_median(before, after, grid) if setting.since else None
     if medians is None:
         return f"{moved}."

@@ -3,25 +3,31 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlops_core.explanation.moves import Part, PartKind
+from mlops_core.registry.columns import PREDICTION
 from mlops_core.slices import CategoricalGrid, Counts, Grid, NumericCounts, NumericGrid
 
 __all__ = [
+    "ALL_VALUES",
     "Setting",
     "day_text",
     "name_text",
     "number_text",
-    "of_part",
     "part_label",
+    "part_moved",
     "segment_text",
     "sentence_start",
     "share_text",
     "span_text",
 ]
+
+ALL_VALUES: Final = "all values"
+"""The label of the range of every value that is not missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,9 @@ def sentence_start(text: str) -> str:
 
 
 def segment_text(segment: str) -> str:
-    """Return `region north` for `region=north`."""
+    """Return `region north` for `region=north`, and `region ''` for an empty value."""
     column, _, value = segment.partition("=")
-    return f"{name_text(column)} {value}"
+    return f"{name_text(column)} {value if value.strip() else repr(value)}"
 
 
 def share_text(share: float) -> str:
@@ -131,12 +137,23 @@ def part_label(part: Part, grid: Grid, before: Counts, after: Counts) -> str:
     return ""
 
 
-def of_part(column: str, part: Part, label: str) -> str:
-    """Return the subject of a sentence: `Age 25-34`, `Spend 8w of 812 and more`, `Spend 8w below 3`."""
-    name = sentence_start(name_text(column))
-    if part.kind == PartKind.RANGE and label[:1] in "-0123456789" and "–" not in label:
-        return f"{name} of {label}"
-    return f"{name} {label}"
+def part_moved(column: str, part: Part, label: str, change: str, setting: Setting) -> str:
+    """Say what share of the predictions moved how, without a date.
+
+    Returns
+    -------
+    str
+        `Age 25-34 rose from 17.7 % to 26.1 % of predictions` for a value, or a range named by its first
+        and last one; else `Predictions with spend 8w below 3 rose from 5 % to 10 %`, in a segment `Of
+        predictions with region north, those with spend 8w below 3 rose from 5 % to 10 %`.
+    """
+    if part.kind != PartKind.RANGE or "–" in label:
+        return f"{sentence_start(name_text(column))} {label} {change} of {setting.predictions}"
+    of = "of " if label[:1] in "-0123456789" else ""
+    moved = (
+        f"{of}{label} {change}" if column == PREDICTION else f"with {name_text(column)} {of}{label} {change}"
+    )
+    return f"Of {setting.predictions}, those {moved}" if setting.segment else f"Predictions {moved}"
 
 
 def _filled(part: Part, before: Counts, after: Counts) -> NDArray[np.int64]:
@@ -172,7 +189,7 @@ def _range_label(part: Part, edges: NDArray[np.float64], filled: NDArray[np.int6
     if closes:
         word = number_text(float(edges[part.end - 1]))
         return f"up to {word}" if _follows_a_value(edges, part.end - 1) else f"below {word}"
-    return "all values"
+    return ALL_VALUES
 
 
 def _is_one_value(edges: NDArray[np.float64], cells: NDArray[np.int64]) -> NDArray[np.bool_]:

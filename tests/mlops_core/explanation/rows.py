@@ -39,13 +39,13 @@ def counted(frame: pd.DataFrame, grids: Grids) -> Slice:
     return slices_of(frame, grids)[SliceKey(MONDAY).segment]
 
 
-def described(first, second, *, drifted: bool = True, segment: str = ""):
+def described(first, second, *, drifted: bool = True, segment: str = "", column: str = "spend_8w"):
     """Return the part of one column that moved between two lists of values, and what is said of it."""
-    before, after = (pd.DataFrame({"spend_8w": values}) for values in (first, second))
+    before, after = (pd.DataFrame({column: values}) for values in (first, second))
     grids = grids_of(before)
     setting = Setting(2025, SINCE if drifted else None, segment)
-    columns = [counted(frame, grids).columns["spend_8w"] for frame in (before, after)]
-    return describe_move("spend_8w", grids["spend_8w"], *columns, setting, drifted=drifted)
+    columns = [counted(frame, grids).columns[column] for frame in (before, after)]
+    return describe_move(column, grids[column], *columns, setting, drifted=drifted)
 
 
 def sentence(first, second, **options) -> str:

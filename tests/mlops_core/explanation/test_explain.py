@@ -60,8 +60,8 @@ def test_the_sentence_gives_the_shares_of_the_rows(found, department):
     for rows, share in ((department.reference(), move.before), (department.inside(found.window), move.after)):
         assert share == pytest.approx((rows["income"] >= bound).mean(), abs=0.005)
     assert move.rows == pytest.approx((department.inside(found.window)["income"] >= bound).sum(), abs=3)
-    assert move.sentence.startswith(f"Income of {move.label} rose from ")
-    assert f"of predictions since 24 Feb (n = {move.rows:,})" in move.sentence
+    assert move.sentence.startswith(f"Predictions with income of {move.label} rose from ")
+    assert f" since 24 Feb (n = {move.rows:,})" in move.sentence
 
 
 def test_the_region_in_which_it_happened_is_named_first(found, department):
@@ -181,7 +181,7 @@ def test_a_segment_is_compared_with_itself(department):
     assert found.rows == (department.inside(window(4, 2))["region"] == "west").sum()
     assert found.headline.startswith("churn-risk (region west) drifted in ")
     assert found.columns[0].column == "income"
-    assert "of predictions with region west since 24 Feb" in found.columns[0].move.sentence
+    assert found.columns[0].move.sentence.startswith("Of predictions with region west, those with income ")
     assert found.columns[0].segments == []
     assert any("inside a segment" in note for note in found.notes)
     calm = explain_model(department.workspace, "churn-risk", window=window(4, 2), segment="region=north")

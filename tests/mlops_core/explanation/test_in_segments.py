@@ -35,7 +35,7 @@ def test_what_drifted_in_one_segment_alone_is_found(house):
     (found,) = drift_in_segments(workspace, "churn-risk", window=late)
     assert (found.column, found.segment) == ("income", "region=west")
     assert found.adjusted_p_value < 1e-6
-    assert "of predictions with region west" in found.sentence
+    assert found.sentence.startswith("Of predictions with region west, those with income of ")
     reference = Department.reference(None)
     before = reference[reference["region"] == "west"]["income"]
     after = rows[(rows["region"] == "west") & (rows["predicted_at"] >= late.start)]["income"]

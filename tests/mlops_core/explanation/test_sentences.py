@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mlops_core.explanation.wording import number_text, sentence_start, share_text
+from mlops_core.explanation.wording import number_text, segment_text, sentence_start, share_text
 from tests.mlops_core.explanation.rows import described, normal, sentence
 
 
@@ -38,7 +38,7 @@ def test_a_range_of_other_numbers_is_named_by_its_bounds():
     first = random.uniform(0, 100, 5_000)
     second = np.concatenate((first, random.uniform(40, 60, 2_000)))
     said = sentence(first, second)
-    assert said.startswith("Spend 8w between ")
+    assert said.startswith("Predictions with spend 8w between ")
     low, high = (float(text) for text in said.split("between ")[1].split(" rose")[0].split(" and "))
     assert (low, high) == (pytest.approx(40, abs=2), pytest.approx(60, abs=2))
 
@@ -49,14 +49,16 @@ def test_a_range_at_an_end_is_open():
     top = np.concatenate((first, random.uniform(90, 100, 1_000)))
     bottom = np.concatenate((first, random.uniform(0, 10, 1_000)))
     assert " and more rose from 1" in sentence(first, top)
-    assert sentence(first, bottom).startswith("Spend 8w below ")
+    assert sentence(first, bottom).startswith("Predictions with spend 8w below ")
 
 
 def test_a_range_says_whether_the_value_at_its_end_belongs_to_it():
     random = np.random.default_rng(11)
     first = np.where(random.random(6_000) < 0.3, 0.0, random.uniform(0, 100, 6_000))
     extra = random.uniform(0.001, 4, 2_000)
-    assert sentence(first, np.concatenate((first, extra))).startswith("Spend 8w above 0 and below ")
+    assert sentence(first, np.concatenate((first, extra))).startswith(
+        "Predictions with spend 8w above 0 and below "
+    )
     first = np.where(random.random(6_000) < 0.3, 100.0, random.uniform(0, 100, 6_000))
     second = np.concatenate((first, [100.0] * 4_000))
     _, move = described(first, second)
@@ -67,7 +69,7 @@ def test_a_value_that_holds_many_rows_is_named_alone():
     random = np.random.default_rng(4)
     first = np.where(random.random(3_000) < 0.1, 0.0, random.lognormal(3, 1, 3_000))
     second = np.where(random.random(3_000) < 0.4, 0.0, random.lognormal(3, 1, 3_000))
-    assert sentence(first, second).startswith("Spend 8w of 0 rose from ")
+    assert sentence(first, second).startswith("Predictions with spend 8w of 0 rose from ")
 
 
 def test_a_null_burst_says_how_much_is_missing():
@@ -175,6 +177,36 @@ def test_a_column_that_has_not_drifted_is_described_without_a_date_or_suspicion(
 def test_inside_a_segment_the_shares_are_those_of_its_predictions():
     said = sentence(["a"] * 90 + ["b"] * 10, ["a"] * 50 + ["b"] * 50, segment="home_region=north")
     assert "from 10 % to 50 % of predictions with home region north since 3 Feb (n = 50)" in said
+    said = sentence([0.0] * 30 + [1.0] * 70, [0.0] * 60 + [1.0] * 40, segment="home_region=north")
+    assert said.startswith(
+        "Of predictions with home region north, those with spend 8w of 0 rose from 30 % to 60 % since 3 Feb "
+        "(n = 60)"
+    )
+
+
+def test_a_segment_of_an_empty_value_is_quoted():
+    assert (segment_text("home_region="), segment_text("code=a=b"), segment_text("code= ")) == (
+        "home region ''",
+        "code a=b",
+        "code ' '",
+    )
+
+
+def test_a_range_of_the_prediction_itself_is_not_called_predictions_with_a_prediction():
+    random = np.random.default_rng(12)
+    first = random.uniform(0, 100, 4_000)
+    second = np.concatenate((first, random.uniform(0, 10, 1_000)))
+    assert sentence(first, second, column="prediction").startswith("Predictions below ")
+    assert sentence(first, second, column="prediction", segment="region=north").startswith(
+        "Of predictions with region north, those below "
+    )
+
+
+def test_a_number_that_was_not_there_before_has_a_value():
+    second = [math.nan] * 300 + normal(100).tolist()
+    assert sentence([math.nan] * 500, second) == (
+        "Spend 8w has a value in 25 % of predictions since 3 Feb (n = 100), in 0 % before."
+    )
 
 
 def test_a_share_never_reads_as_none_or_all_unless_it_is():
