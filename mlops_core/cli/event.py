@@ -16,15 +16,15 @@ def event(
     title: Annotated[str, typer.Argument(help="What it is called, such as 'Campaign 18'.")],
     start: Annotated[str, typer.Option("--start", help="Its first day, like 2017-10-30 (UTC).")],
     end: Annotated[
-        str | None, typer.Option("--end", help="Its last day [default: it was on one day].")
+        str | None, typer.Option("--end", help="Its last day \\[default: it was on one day].")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="The only model that it concerns [default: all].")
+        str | None, typer.Option("--model", help="The only model that it concerns \\[default: all].")
     ] = None,
     workspace: Annotated[
         Path | None,
         typer.Option(
-            "--workspace", help="Folder of the workspace [default: $BIGBOARD_WORKSPACE or data/workspace]."
+            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
         ),
     ] = None,
 ) -> None:
@@ -42,6 +42,8 @@ def event(
         last = None if end is None else _midnight("--end", end)
         if last is not None and last < first:
             raise InvalidInput(f"--end {end} lies before --start {start}: give a later day, or none")
+        if last is not None and last.date() == date.max:
+            raise InvalidInput(f"--end {end} is the last day that there is: give an earlier one, or none")
         opened = open_workspace(settings)
         try:
             add_calendar_event(

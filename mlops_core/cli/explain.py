@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,12 +29,12 @@ _MOST_SEGMENTS = 3
 def explain(
     model: Annotated[str, typer.Argument(help="Its name.")],
     start: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First day [default: 4 weeks before --to].")
+        str | None, typer.Option("--from", metavar="DATE", help="First day \\[default: 4 weeks before --to].")
     ] = None,
     end: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="DATE", help="The day after the last [default: the newest prediction's]."
+            "--to", metavar="DATE", help="The day after the last \\[default: the newest prediction's]."
         ),
     ] = None,
     reference_start: Annotated[
@@ -53,7 +54,7 @@ def explain(
     workspace: Annotated[
         Path | None,
         typer.Option(
-            "--workspace", help="Folder of the workspace [default: $BIGBOARD_WORKSPACE or data/workspace]."
+            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
         ),
     ] = None,
 ) -> None:
@@ -98,9 +99,11 @@ def _show(found: "Explanation") -> None:
     _show_columns(found)
     _show_segments(found)
     if found.events:
-        _say("\nWhat happened near that date", style="bold")
+        near = found.since or found.window.start
+        _say(f"\nWhat happened near {near.day} {near:%b %Y}", style="bold")
         for event in found.events[:10]:
-            until = f" to {event.end:%d %b %Y}" if event.end else ""
+            last = event.end - timedelta(microseconds=1) if event.end else None
+            until = f" to {last:%d %b %Y}" if last else ""
             _say(f"{event.at:%d %b %Y}{until}  {event.title}")
     for note in found.notes:
         _say(f"note: {note}", style="dim")

@@ -35,7 +35,7 @@ LOOPBACK = "127.0.0.1"
 WorkspaceOption = Annotated[
     Path | None,
     typer.Option(
-        "--workspace", help="Folder of the workspace [default: $BIGBOARD_WORKSPACE or data/workspace]."
+        "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
     ),
 ]
 PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the console and the API.")]
@@ -87,7 +87,7 @@ def watch(
     file: Annotated[str, typer.Argument(help="Predictions: a Parquet or CSV file, a glob, a Delta table.")],
     timestamp: Annotated[str, typer.Option("--timestamp", help="Column: when the prediction was made.")],
     prediction: Annotated[str, typer.Option("--prediction", help="Column: the predicted value or label.")],
-    model: Annotated[str | None, typer.Option("--model", help="Its name [default: the file's].")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Its name \\[default: the file's].")] = None,
     score: Annotated[
         str | None, typer.Option("--score", help="Column: probability of 1, or of the predicted label.")
     ] = None,
@@ -95,19 +95,19 @@ def watch(
         str | None, typer.Option("--target", help="Column: what turned out to be true; empty: not known yet.")
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option("--id", help="Column that tells predictions apart [default: all columns].")
+        str | None, typer.Option("--id", help="Column that tells predictions apart \\[default: all columns].")
     ] = None,
     segment: Annotated[
         list[str] | None, typer.Option("--segment", help="Column to keep figures apart by; repeatable.")
     ] = None,
     reference: Annotated[
-        str | None, typer.Option("--reference", help="File to compare with [default: the first quarter].")
+        str | None, typer.Option("--reference", help="File to compare with \\[default: the first quarter].")
     ] = None,
     reference_until: Annotated[
         str | None, typer.Option("--reference-until", help="Compare with the rows before this date.")
     ] = None,
     problem: Annotated[
-        str | None, typer.Option("--problem", help="binary, multiclass or regression [default: guessed].")
+        str | None, typer.Option("--problem", help="binary, multiclass or regression \\[default: guessed].")
     ] = None,
     positive: Annotated[str | None, typer.Option("--positive", help="The label that counts as 1.")] = None,
     workspace: WorkspaceOption = None,

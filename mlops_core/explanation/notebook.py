@@ -88,7 +88,13 @@ def _explained(
         last = end or (span.end if span else None)
         if last is None:
             raise InvalidInput(f"model '{model}' has not predicted yet: log predictions, then ask again")
-        window = Window(start or last - _FOUR_WEEKS, last)
+        if end is None and start is not None and start >= last:
+            raise InvalidInput(
+                f"model '{model}' has made no prediction since {start:%Y-%m-%d}: its newest lie before "
+                f"{last:%Y-%m-%d}, start earlier"
+            )
+        earliest = datetime.min.replace(tzinfo=UTC)
+        window = Window(start or max(last, earliest + _FOUR_WEEKS) - _FOUR_WEEKS, last)
     return explain_model(
         workspace, model, window=window, reference=reference, segment=segment, statistic=statistic
     )
@@ -111,4 +117,9 @@ def _moment(name: str, given: Moment | None) -> datetime | None:
         raise InvalidInput(f"{name} {given!r} is no date: write it like 2026-03-01") from error
     if not isinstance(moment, datetime):
         return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput(f"{name} {given!r} lies outside the calendar in UTC: give another date") from error

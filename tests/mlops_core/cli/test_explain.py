@@ -1,7 +1,7 @@
 """`bigboard explain`, Python and the page's own call give the same answer."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -9,11 +9,13 @@ from typer.testing import CliRunner
 import mlops_core
 from mlops_core.cli import app
 from mlops_core.domain.errors import InvalidInput, NotFound, StoreHeld
+from mlops_core.domain.states import Role
 from mlops_core.explanation.as_json import to_json
+from mlops_core.explanation.events import add_calendar_event
 from mlops_core.explanation.explain import explain_model
 from mlops_core.workspace import open_workspace
-from tests.factories import HOLDER, running, settings_in
-from tests.mlops_core.explanation.department import START, Department, window
+from tests.factories import HOLDER, person, running, settings_in
+from tests.mlops_core.explanation.department import DRIFT, START, Department, window
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,9 @@ def test_one_end_of_a_window_is_enough(folder):
         (("churn-risk", "--segment", "west"), "no segment 'west': choose one of region=north"),
         (("churn-risk", "--statistic", "guess"), "there is no statistic 'guess'"),
         (("churn-risk", "--from", "2030-01-01", "--to", "2030-02-01"), "made no prediction in 1 Jan 2030"),
+        (("churn-risk", "--from", "2030-01-01"), "has made no prediction since 2030-01-01: its newest lie"),
+        (("churn-risk", "--to", "0001-01-05"), "made no prediction in 1 Jan 1 to 4 Jan 1: choose days"),
+        (("churn-risk", "--from", "0001-01-01T00:00+05:00"), "lies outside the calendar in UTC"),
         (("silent", "--to", "2030-02-01"), "has not predicted yet"),
         (("silent", "--from", "2030-02-01"), "has not predicted yet"),
     ],
@@ -112,6 +117,21 @@ def test_bad_input_exits_with_2_and_says_why(folder, options, message):
     result = run(folder, *options)
     assert (result.exit_code, message in result.output) == (2, True), result.output
     assert "Traceback" not in result.output
+
+
+def test_an_event_is_shown_with_its_last_day_under_the_date_it_is_near(tmp_path):
+    department = Department(tmp_path)
+    who, noted = person(department.workspace, Role.LEAD), "Trade fair"
+    add_calendar_event(department.workspace, who, title=noted, start=DRIFT, end=DRIFT + timedelta(days=2))
+    department.workspace.close()
+    lines = run(tmp_path, "churn-risk").stdout.splitlines()
+    assert "What happened near 24 Feb 2025" in lines
+    assert "24 Feb 2025 to 25 Feb 2025  Trade fair began" in lines
+
+
+def test_the_help_says_what_an_option_is_when_it_is_not_given():
+    for command, default in (("explain", "4 weeks before"), ("event", "all]"), ("watch", "the file's]")):
+        assert default in CliRunner().invoke(app, [command, "--help"]).stdout
 
 
 def test_a_workspace_that_a_server_holds_or_that_is_none_is_an_error_in_words(folder, tmp_path):

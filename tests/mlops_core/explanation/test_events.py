@@ -375,6 +375,7 @@ def test_the_command_notes_whole_days_the_last_one_included(folder: Path) -> Non
         (["Sale", "--start", "30.10.2017"], "--start '30.10.2017' is no day: write it like 2017-10-30"),
         (["Sale", "--start", "2017-10-30", "--end", "soon"], "--end 'soon' is no day"),
         (["Sale", "--start", "2017-10-30", "--end", "2017-10-29"], "lies before --start 2017-10-30"),
+        (["Sale", "--start", "2017-10-30", "--end", "9999-12-31"], "is the last day that there is"),
         (["Sale", "--start", "2017-10-30", "--model", "nobody"], "no model 'nobody'"),
         ([" ", "--start", "2017-10-30"], "needs a title"),
     ],
