@@ -2,9 +2,13 @@
 
 The rows are those of a model of the demo: its own reference, and the last eight weeks of its prediction log.
 A drift is planted in the last four weeks, the version's own estimator scores these rows again, everything is
-logged into a fresh workspace, and `explain_model` is asked why they differ from the reference; what shows
-only in columns together, `tell_windows_apart`. The same weeks as they are, and weeks that are rows of the
-reference left out of it, show what is named where nothing was planted.
+logged into a fresh workspace, and `explain_model` is asked why they differ from the reference. What shows
+only in columns together is asked of `tell_windows_apart`, and what no column shows over all rows of
+`drift_in_segments`; the table says so. A label shift counts as named first if the prediction is the first of
+the outputs: the inputs that it follows from move with it, and are named before it.
+
+The same weeks as they are, and weeks that are rows of the reference left out of it, show what is named where
+nothing was planted. Real weeks are not free of drift: the season changes.
 
 Run it alone, on a demo that nobody serves: ``python benchmarks/planted_drifts.py WORKSPACE [MODEL ...]``.
 """
