@@ -66,7 +66,15 @@ def explain_model(
     asked = look_up(workspace, name, window, reference, segment, statistic)
     data = read_data(asked)
     movements = measure_movements(
-        statistic, data.columns, data.grids, data.before, data.after, asked.window, data.weeks, data.by_week
+        statistic,
+        data.columns,
+        data.grids,
+        data.before,
+        data.after,
+        asked.window,
+        data.weeks,
+        data.by_week,
+        trends=data.history.trends(statistic, data.before, data.columns, data.grids),
     )
     importance, unknown = _importance(asked, data.columns)
     ranked = rank_columns(movements, importance, statistic)

@@ -1,25 +1,33 @@
 """The slices of a version over all its time, added up into at most 26 windows and kept in memory.
 
 A change of statistic or of column needs no reading then, a change of window only of the days at its ends.
+Trends depend on the reference and the statistic, not on the window: those asked for last are kept, too.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from threading import Lock
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlmodel import col, func, select
 
 from mlops_core.domain import ModelVersion, StoredSlice
 from mlops_core.domain.states import Origin
+from mlops_core.explanation.latest import Latest
 from mlops_core.monitoring.reading import read_reference, read_slices
 from mlops_core.monitoring.windows import Window, windows_around
 from mlops_core.slices import Grids, NumericCounts, Slice, merge_encoded, merge_slices
+from mlops_core.statistics.many_windows import drift_of_windows
+from mlops_core.store import Store
 from mlops_core.workspace import Workspace
 
-__all__ = ["MOST_WINDOWS", "History", "read_history", "reference_slice"]
+__all__ = ["MOST_WINDOWS", "History", "Trends", "read_history", "reference_slice"]
+
+Trends: TypeAlias = Mapping[str, Sequence[float | None]]
+"""A value for each of the weeks of a history, by column."""
 
 MOST_WINDOWS: Final = 26
 """Of how many windows a trend consists at most."""
@@ -27,6 +35,8 @@ MOST_WINDOWS: Final = 26
 _WEEK: Final = timedelta(days=7)
 _DAY: Final = timedelta(days=1)
 _MOST_BYTES: Final = 256 * 2**20
+_MOST_SUMS: Final = 8
+_MOST_TRENDS: Final = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +60,20 @@ class History:
     days: Sequence[datetime]
     weeks: Sequence[Window]
     slices: Sequence[Slice]
+    _sums: Latest[Window, Slice] = field(default_factory=lambda: Latest(_MOST_SUMS), init=False, repr=False)
+    _trends: Latest[tuple[str, int], tuple[Slice, Trends]] = field(
+        default_factory=lambda: Latest(_MOST_TRENDS), init=False, repr=False
+    )
 
     def slice_of(self, window: Window) -> Slice:
-        """Return the counts of the days that begin in a window."""
+        """Return the counts of the days that begin in a window; the same object for the latest windows."""
+        found = self._sums.find(window)
+        if found is None:
+            found = self._sum_of(window)
+            self._sums.put(window, found)
+        return found
+
+    def _sum_of(self, window: Window) -> Slice:
         whole = [
             number
             for number, week in enumerate(self.weeks)
@@ -74,6 +95,24 @@ class History:
             Slice(one.rows, {name: one.columns[name] for name in columns if name in one.columns})
             for one in self.slices
         ]
+
+    def trends(self, statistic: str, reference: Slice, columns: Sequence[str], grids: Grids) -> Trends:
+        """Return a statistic of each of the weeks against a reference, which is known by its identity.
+
+        See `drift_of_windows` for what is None. Only columns that were not asked for before are computed.
+        """
+        key = statistic, id(reference)
+        kept = self._trends.find(key)
+        found = dict(kept[1]) if kept is not None and kept[0] is reference else {}
+        new = [name for name in columns if name not in found]
+        if new:
+            found |= {name: self._trend(statistic, reference, name, grids) for name in new}
+            self._trends.put(key, (reference, found))
+        return found
+
+    def _trend(self, statistic: str, reference: Slice, name: str, grids: Grids) -> Sequence[float | None]:
+        weeks = [week.columns.get(name) for week in self.slices]
+        return drift_of_windows(statistic, reference.columns[name], weeks, grids[name])
 
     @property
     def span(self) -> Window | None:
@@ -105,7 +144,14 @@ def reference_slice(workspace: Workspace, version: ModelVersion, segment: str = 
     grids, whole = read_reference(workspace, version)
     if not segment:
         return grids, whole
-    return grids, read_slices(workspace, version, None, origin=Origin.REFERENCE, segment=segment)
+    return grids, _reference_of_segment(workspace.store, workspace, version.id, segment)
+
+
+@lru_cache(maxsize=32)
+def _reference_of_segment(store: Store, workspace: Workspace, version_id: int, segment: str) -> Slice:
+    with store.read() as session:
+        version = session.get_one(ModelVersion, version_id)
+    return read_slices(workspace, version, None, origin=Origin.REFERENCE, segment=segment)
 
 
 def _read(workspace: Workspace, version: ModelVersion, segment: str) -> History:

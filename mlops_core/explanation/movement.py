@@ -1,7 +1,7 @@
 """How far each column has moved, whether that may be chance, since when, and how it went week by week."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,6 +46,8 @@ def measure_movements(
     window: Window,
     weeks: Sequence[Window],
     by_week: Sequence[Slice],
+    *,
+    trends: Mapping[str, Sequence[float | None]] | None = None,
 ) -> list[Movement]:
     """Return the figures of each column, in the order given.
 
@@ -57,16 +59,20 @@ def measure_movements(
         Those that both windows hold.
     by_week
         The slices of `weeks`; a week may lack columns.
+    trends
+        The statistic of each week by column, where it is known already.
     """
-    trends, chances = [], []
+    figures, chances = [], []
     for name in columns:
         reference, current, grid = before.columns[name], after.columns[name], grids[name]
-        windows = [current, *(week.columns.get(name) for week in by_week)]
-        trends.append(drift_of_windows(statistic, reference, windows, grid))
+        trend = trends[name] if trends is not None else None
+        weekly = [week.columns.get(name) for week in by_week] if trend is None else []
+        value, *computed = drift_of_windows(statistic, reference, [current, *weekly], grid)
+        figures.append((value, computed if trend is None else trend))
         chances.append(shift_p_value(reference, current, grid))
     limits = limits_of(statistic)
     found = []
-    for name, (value, *trend), chance in zip(columns, trends, adjusted_p_values(chances), strict=True):
+    for name, (value, trend), chance in zip(columns, figures, adjusted_p_values(chances), strict=True):
         level = _level(value, chance, before.columns[name].rows, after.columns[name].rows, limits)
         rows = [week.columns[name].rows if name in week.columns else 0 for week in by_week]
         found.append(

@@ -7,7 +7,7 @@ from typing import Final
 
 from mlops_core.domain import Model, ModelVersion
 from mlops_core.domain.errors import InvalidInput, NotFound
-from mlops_core.explanation.history import read_history, reference_slice
+from mlops_core.explanation.history import History, read_history, reference_slice
 from mlops_core.explanation.ranking import OUTPUTS
 from mlops_core.explanation.spans import segments_of
 from mlops_core.explanation.wording import span_text
@@ -48,12 +48,15 @@ class Data:
 
     Attributes
     ----------
+    history
+        What the weeks are of: it keeps their trends.
     columns
         Inputs and outputs that both windows hold.
     notes
         Words on those that one of them lacks.
     """
 
+    history: History
     grids: Grids
     before: Slice
     after: Slice
@@ -131,7 +134,7 @@ def read_data(asked: Question) -> Data:
             "earlier window"
         )
     columns, notes = _comparable(asked.version, grids, before, after)
-    return Data(grids, before, after, history.weeks, history.weekly(columns), columns, notes)
+    return Data(history, grids, before, after, history.weeks, history.weekly(columns), columns, notes)
 
 
 def _check_rows(asked: Question, found: Slice, window: Window) -> None:

@@ -278,11 +278,12 @@ def _areas(first: _Window, second: _Window, knots: _Knots) -> tuple[Distance, Di
 
 def _positive_area(left: Floats, right: Floats) -> Floats:
     """Return the area above zero under a line over a stretch of width 1."""
-    above = np.maximum(left, 0.0) + np.maximum(right, 0.0)
-    crosses = left * right < 0
-    height = np.abs(left) + np.abs(right)
-    share: Floats = np.divide(above, height, out=np.ones_like(above), where=crosses)
-    area: Floats = above * share / 2
+    area: Floats = np.maximum(left, 0.0)
+    area += np.maximum(right, 0.0)
+    crosses = np.nonzero(left * right < 0)
+    above = area[crosses]
+    area[crosses] = above * (above / (np.abs(left[crosses]) + np.abs(right[crosses])))
+    area /= 2
     return area
 
 

@@ -23,7 +23,7 @@ from mlops_core.statistics.distances import (
 __all__ = ["transports"]
 
 _ROUNDING = 1e-11  # as in `distances`
-_WINDOWS_AT_ONCE = 64  # what they hold takes about 50 MB on a grid of 1,000 cells
+_WINDOWS_AT_ONCE = 13  # so that what they hold on a grid of 1,000 cells stays in the processor's cache
 
 Floats = NDArray[np.float64]
 
@@ -47,17 +47,13 @@ def transports(reference: NumericCounts, windows: Sequence[NumericCounts], edges
 
 def _transports(first: _Window, windows: Sequence[_Window], edges: Floats) -> list[float]:
     knots = _Knots.of(edges, (*first.limits, *(end for one in windows for end in one.limits)))
-    second = _Rows(windows, knots)
-    first_low, first_high = first.steps(knots)
-    first_left, first_right = first.line(knots)
-    second_low, second_high = second.steps()
-    second_left, second_right = second.line()
-    lowest, highest = first_low - second_high, first_high - second_low
-    left, right = first_left - second_left, first_right - second_right
+    lowest, highest, left, right = _differences(first, windows, knots)
     widths = knots.ends - knots.starts
     last = len(first.shares) - 1
     cuts = np.searchsorted(knots.cells, [1, last]).tolist() if last else [0, 0]
-    regions = [slice(0, cuts[0]), slice(cuts[0], cuts[1]), slice(cuts[1], None)]
+    by_region = np.zeros((len(widths), 3))
+    for region, part in enumerate((slice(0, cuts[0]), slice(cuts[0], cuts[1]), slice(cuts[1], None))):
+        by_region[part, region] = widths[part]
     unknown = np.full(len(windows), math.nan)
     outer = (
         (np.full(len(windows), first.excess_below), np.array([one.excess_below for one in windows])),
@@ -67,19 +63,19 @@ def _transports(first: _Window, windows: Sequence[_Window], edges: Floats) -> li
     reach = max(abs(first.minimum), abs(first.maximum))
     reaches = np.array([max(abs(one.minimum), abs(one.maximum)) for one in windows])
     roundings = [
-        _ROUNDING * (reach * first.shares[cell] + reaches * second.shares[:, cell]) for cell in (0, 0, last)
+        _ROUNDING * (reach * first.shares[cell] + reaches * np.array([one.shares[cell] for one in windows]))
+        for cell in (0, 0, last)
     ]
     sides: list[tuple[Floats, Floats, Floats]] = []
     for sign, place in ((1.0, 0), (-1.0, 1)):
         low, high = (lowest, highest) if sign > 0 else (-highest, -lowest)
-        parts = (
-            _positive_area(sign * left, sign * right),
-            np.maximum(low, 0.0),
-            np.maximum(high, 0.0),
-        )
+        up, down = (left, right) if sign > 0 else (-left, -right)
+        areas = [
+            (part @ by_region).T
+            for part in (_positive_area(up, down), np.maximum(low, 0.0), np.maximum(high, 0.0))
+        ]
         value = lower = upper = np.zeros(len(windows))
-        for region, excess, rounding in zip(regions, outer, roundings, strict=True):
-            estimate, least, most = (part[:, region] @ widths[region] for part in parts)
+        for estimate, least, most, excess, rounding in zip(*areas, outer, roundings, strict=True):
             mine, other = excess[place], excess[1 - place]
             known = np.isfinite(mine) & np.isfinite(other)
             least = np.where(known, np.maximum(least, mine - other - rounding), least)
@@ -87,13 +83,70 @@ def _transports(first: _Window, windows: Sequence[_Window], edges: Floats) -> li
             estimate = np.where(known, np.minimum(np.maximum(estimate, least), most), estimate)
             value, lower, upper = value + estimate, lower + least, upper + most
         sides.append((value, lower, upper))
-    areas = [
+    found = [
         [Distance(*each) for each in zip(*(part.tolist() for part in side), strict=True)] for side in sides
     ]
     return [
         between_bounds(first, one, over, under).value
-        for one, over, under in zip(windows, *areas, strict=True)
+        for one, over, under in zip(windows, *found, strict=True)
     ]
+
+
+def _differences(
+    first: _Window, windows: Sequence[_Window], knots: _Knots
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return how far the first distribution function is above each of the others on each stretch.
+
+    The least and the most that it can be, and what it is at both ends of the straight lines, each of shape
+    ``(n_windows, n_stretches)``. Where all windows reach over whole cells, both functions rise from edge to
+    edge, so that there is nothing to look for.
+    """
+    begin, end = _inner(first, windows, knots)
+    rest = np.r_[0:begin, end : len(knots.cells)]
+    outside = _Knots(
+        knots.starts[rest],
+        knots.ends[rest],
+        knots.cells[rest],
+        knots.low_edges[rest],
+        knots.high_edges[rest],
+        knots.edges,
+    )
+    rows = _Rows(windows, outside)
+    first_low, first_high = first.steps(outside)
+    first_left, first_right = first.line(outside)
+    second_low, second_high = rows.steps()
+    second_left, second_right = rows.line()
+    inner = slice(knots.cells[begin], knots.cells[begin] + end - begin) if begin < end else slice(0, 0)
+    from_before, other_before = first.before[inner], np.stack([one.before[inner] for one in windows])
+    from_after = from_before + first.shares[inner]
+    other_after = other_before + np.stack([one.shares[inner] for one in windows])
+    found = []
+    for beside, mine, other in (
+        (first_low - second_high, from_before, other_after),
+        (first_high - second_low, from_after, other_before),
+        (first_left - second_left, from_before, other_before),
+        (first_right - second_right, from_after, other_after),
+    ):
+        whole = np.empty((len(windows), len(knots.cells)))
+        whole[:, :begin], whole[:, end:] = beside[:, :begin], beside[:, begin:]
+        np.subtract(mine, other, out=whole[:, begin:end])
+        found.append(whole)
+    return found[0], found[1], found[2], found[3]
+
+
+def _inner(first: _Window, windows: Sequence[_Window], knots: _Knots) -> tuple[int, int]:
+    """Return the first stretch and the one behind the last of those which are cells that all reach over."""
+    everyone = (first, *windows)
+    last = len(first.shares) - 1
+    begin = max(
+        int(np.searchsorted(knots.low_edges, max(one.minimum for one in everyone))),
+        int(np.searchsorted(knots.cells, 1)),
+    )
+    end = min(
+        int(np.searchsorted(knots.high_edges, min(one.maximum for one in everyone), side="right")),
+        int(np.searchsorted(knots.cells, last)),
+    )
+    return (begin, end) if begin < end else (0, 0)
 
 
 class _Rows:

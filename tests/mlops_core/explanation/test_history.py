@@ -8,6 +8,8 @@ from mlops_core.explanation.history import MOST_WINDOWS, read_history, reference
 from mlops_core.monitoring import log_predictions, monitor_model
 from mlops_core.monitoring.reading import read_slices
 from mlops_core.monitoring.windows import Window
+from mlops_core.slices import NumericGrid
+from mlops_core.statistics import DRIFT_STATISTICS
 from mlops_core.workspace import Workspace
 from tests.factories import NOW, Trained, champion, population, system, workspace_in
 
@@ -18,6 +20,10 @@ def log(workspace: Workspace, trained: Trained, start: datetime, days: int, seed
     rows = trained.predictions(population(40 * days, start=start, days=days, seed=seed), prefix=str(seed))
     log_predictions(workspace, system(workspace), trained.model.name, trained.version.number, rows)
     monitor_model(workspace, system(workspace), trained.model.name)
+
+
+def compared(trained: Trained) -> list[str]:
+    return [*trained.version.columns, "prediction"]
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +100,49 @@ def test_a_version_without_predictions_has_no_span(workspace):
 def test_a_segment_that_the_reference_lacks_has_no_rows_there(workspace, trained):
     assert reference_slice(workspace, trained.version, "region=nowhere")[1].rows == 0
     assert reference_slice(workspace, trained.version, "region=north")[1].rows > 0
+
+
+@pytest.mark.parametrize("statistic", ["psi", "wasserstein_normalised", "l_infinity"])
+def test_a_trend_that_was_kept_is_that_of_each_week_alone(workspace, trained, statistic):
+    history = read_history(workspace, trained.version)
+    grids, whole = reference_slice(workspace, trained.version)
+    earlier = history.slice_of(Window(START, START + timedelta(days=14)))
+    columns, kinds = compared(trained), ("categorical", "numeric")
+
+    for reference in (whole, earlier, whole, earlier):
+        history.trends(statistic, reference, columns[:2], grids)
+        found = history.trends(statistic, reference, columns, grids)
+        for name in columns:
+            chosen = DRIFT_STATISTICS[statistic]
+            if kinds[isinstance(grids[name], NumericGrid)] not in chosen.kinds:
+                assert set(found[name]) == {None}, name
+                continue
+            counts = reference.columns[name]
+            plain = [chosen.compute(counts, week.columns[name], grids[name]) for week in history.weekly()]
+            assert found[name] == pytest.approx(plain, rel=1e-9), name
+
+
+def test_a_trend_against_another_reference_is_another(workspace, trained):
+    history = read_history(workspace, trained.version)
+    grids, _ = reference_slice(workspace, trained.version)
+    columns = compared(trained)
+
+    trends = []
+    for first in range(40):  # more than are kept, and the references are forgotten in between
+        window = Window(START + timedelta(days=first), START + timedelta(days=first + 1))
+        trends.append(history.trends("psi", history.slice_of(window), columns, grids))
+
+    assert len({str(one) for one in trends}) == 40
+
+
+def test_the_trends_of_new_predictions_are_new(workspace):
+    trained = champion(workspace, "lengthening")
+    log(workspace, trained, START, 4)
+    grids, reference = reference_slice(workspace, trained.version)
+    before = read_history(workspace, trained.version).trends("psi", reference, compared(trained), grids)
+
+    log(workspace, trained, START + timedelta(days=7), 7, seed=5)
+
+    after = read_history(workspace, trained.version).trends("psi", reference, compared(trained), grids)
+    assert {len(trend) for trend in before.values()} == {1}
+    assert {len(trend) for trend in after.values()} == {3}

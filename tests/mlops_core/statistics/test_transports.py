@@ -50,6 +50,21 @@ def test_many_windows_have_the_distances_of_their_rows():
         assert value == pytest.approx(stats.wasserstein_distance(first, rows), abs=bound + 1e-9)
 
 
+@pytest.mark.parametrize("cells", [5, 40, 1_000])
+def test_windows_that_begin_and_end_within_cells_have_the_distances_that_each_has_alone(cells):
+    rng = np.random.default_rng(cells)
+    for _ in range(20):
+        first = rng.normal(0, 1, 2_000)
+        others = [rng.normal(shift, 1, int(rng.integers(30, 900))) for shift in rng.normal(0, 0.2, 8)]
+        if rng.random() < 0.5:
+            others.append(np.round(others[0]))
+        grid = NumericGrid.from_values(first, cells)
+        reference, windows = count(first, grid), [count(rows, grid) for rows in others]
+        assert transports(reference, windows, grid.edges) == pytest.approx(
+            one_by_one(reference, windows, grid), rel=1e-9
+        )
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e200])
 def test_numbers_of_any_size_and_a_grid_without_edges(scale):
     first, others = [0.0, scale, 2 * scale], [[scale], [0.0, 5 * scale], [-scale, scale]]
