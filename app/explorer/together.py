@@ -94,7 +94,7 @@ def _draw_found(view: View, found: Together) -> None:
         {
             "column": [one.column for one in found.columns],
             "importance": [max(one.importance, 0.0) for one in found.columns],
-            "alone": [one.alone for one in found.columns],
+            "alone": ["—" if one.alone is None else f"{one.alone:.3f}" for one in found.columns],
             "says": ["tells most" if one.column in telling else "" for one in found.columns],
         }
     )
@@ -110,7 +110,7 @@ def _draw_found(view: View, found: Together) -> None:
                 max_value=max((one.importance for one in found.columns), default=0.0) or 1.0,
                 width=180,
             ),
-            "alone": st.column_config.NumberColumn("AUC of it alone", format="%.3f", width=120),
+            "alone": st.column_config.TextColumn("AUC of it alone", alignment="right", width=120),
             "says": st.column_config.TextColumn("", width=110),
         },
         row_height=ROW_PIXELS,
