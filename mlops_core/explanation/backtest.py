@@ -14,7 +14,7 @@ from mlops_core.explanation.falls import Fall, monitor_of_accuracy, read_accurac
 from mlops_core.explanation.statistic_series import monitor_of_series, read_series, reference_values
 from mlops_core.explanation.threshold_outcomes import ThresholdOutcome, outcome_of, propose
 from mlops_core.explanation.warnings import Past
-from mlops_core.monitoring.findings import statistic_name
+from mlops_core.monitoring.findings import some_of, statistic_name
 from mlops_core.monitoring.levels import FEWEST_ROWS, Limit
 from mlops_core.monitoring.reading import read_reference
 from mlops_core.monitoring.thresholds import (
@@ -188,7 +188,7 @@ def _side(
     grids, reference = read_reference(workspace, version)
     columns = [one for one in (*version.columns, PREDICTION, SCORE) if one in reference.columns]
     if column not in columns:
-        raise NotFound(f"model '{model.name}' has no column '{column}': choose from {', '.join(columns)}")
+        raise NotFound(f"model '{model.name}' has no column '{column}': choose from {some_of(columns)}")
     chosen = DRIFT_STATISTICS[statistic]
     kind = "numeric" if isinstance(grids[column], NumericGrid) else "categorical"
     if kind not in chosen.kinds:

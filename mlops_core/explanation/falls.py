@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from mlops_core.domain import Measurement, Metric, Model, ModelVersion, Monitor, OutcomeSlice
 from mlops_core.domain.states import Level, MonitorKind, Origin
+from mlops_core.monitoring.findings import statistic_name
 from mlops_core.monitoring.levels import Limit, judge
 from mlops_core.monitoring.watch import default_monitors, monitors_of, thresholds_of
 from mlops_core.monitoring.windows import Window, window_at
@@ -143,7 +144,9 @@ def _accuracy(
         monitor = monitor_of_accuracy(session, version, metric)
         limit = _limit(session, model, version, metric, segment)
         if limit is None:
-            return Accuracy(metric, None, (), None, f"model '{model.name}' has no held-out {metric}")
+            return Accuracy(
+                metric, None, (), None, f"model '{model.name}' has no held-out {statistic_name(metric)}"
+            )
         if segment or monitor is None:
             payloads = _outcome_payloads(session, version, Origin.PRODUCTION, segment)
             measured = _measure(metric, payloads, monitor.window_days if monitor else 7)

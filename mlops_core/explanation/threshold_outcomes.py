@@ -159,6 +159,8 @@ def _sentence(past: Past, warnings: Sequence[Warning_], missed: int, unknown_rea
     if unknown_reason:
         return f"{would}; whether accuracy fell is not known: {unknown_reason}."
     count = {verdict: sum(one.verdict == verdict for one in warnings) for verdict in Verdict}
+    if not past.falls and len(warnings) == count[Verdict.FALSE] == 1:
+        return f"{would}, falsely: accuracy did not fall."
     after = []
     if not past.falls:
         after.append("accuracy did not fall")

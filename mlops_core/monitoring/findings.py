@@ -1,12 +1,21 @@
 """What a measurement means, in words a director can repeat."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mlops_core.domain.states import Level, MonitorKind
 from mlops_core.monitoring.levels import FEWEST_ROWS
 
-__all__ = ["STATISTIC_NAMES", "Finding", "outcomes_in", "percent_of", "statistic_name", "with_interval"]
+__all__ = [
+    "STATISTIC_NAMES",
+    "Finding",
+    "outcomes_in",
+    "percent_of",
+    "some_of",
+    "statistic_name",
+    "with_interval",
+]
 
 STATISTIC_NAMES = {
     "psi": "PSI",
@@ -145,6 +154,16 @@ class Finding:
 def statistic_name(statistic: str) -> str:
     """Return the name of a statistic as people write it: `roc_auc` is AUC."""
     return STATISTIC_NAMES.get(statistic, statistic.replace("_", " "))
+
+
+def some_of(names: Sequence[str], most: int = 20) -> str:
+    """Return names in a row, of many the first ones and how many there are beside.
+
+    >>> some_of(["age", "income", "kids"], 2)
+    'age, income and 1 more'
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def with_interval(value: float, lower: float | None, upper: float | None) -> str:

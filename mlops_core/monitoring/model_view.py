@@ -20,7 +20,7 @@ from mlops_core.domain import (
 from mlops_core.domain.states import Level, MonitorKind
 from mlops_core.monitoring.board import BoardRow, read_board
 from mlops_core.monitoring.levels import Limit
-from mlops_core.monitoring.watch import monitors_of, thresholds_of
+from mlops_core.monitoring.watch import default_ids, monitors_of, thresholds_of
 from mlops_core.registry.models import champion_of, find_model
 from mlops_core.workspace import Workspace
 
@@ -150,7 +150,7 @@ def _series(session: Session, version: ModelVersion) -> list[Series]:
     for row in rows:
         windows[row.monitor_id, row.statistic, row.column][row.window_start] = row
     by_id: dict[int, Monitor] = {monitor.id: monitor for monitor in monitors}
-    default = {monitor.kind: monitor.id for monitor in reversed(monitors)}.values()  # the first of its kind
+    default = default_ids(monitors)
     return [
         Series(
             kind=MonitorKind(by_id[monitor_id].kind),

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, func, select
+from sqlmodel import Session, select
 
 from mlops_core.domain import Actor, Model, ModelVersion, Monitor, StoredSlice
 from mlops_core.domain.errors import Conflict, InvalidInput, NotFound
 from mlops_core.domain.states import MonitorKind, Role
+from mlops_core.monitoring.findings import some_of
 from mlops_core.monitoring.measuring import measure_past, measurement
 from mlops_core.monitoring.reading import read_reference
 from mlops_core.monitoring.thresholds import (
@@ -16,6 +17,7 @@ from mlops_core.monitoring.thresholds import (
     history_of,
     threshold_row,
 )
+from mlops_core.monitoring.watch import default_ids, monitors_of, watch_version
 from mlops_core.registry.models import champion_of, find_model
 from mlops_core.statistics import DRIFT_STATISTICS, PERFORMANCE_STATISTICS
 from mlops_core.statistics.registry import kind_of
@@ -90,6 +92,8 @@ def save_monitor(
     found = measure_past(workspace, version, monitor)
 
     def work(unit: UnitOfWork) -> Monitor:
+        of_unit = unit.session.get_one(Model, model.id), unit.session.get_one(ModelVersion, version.id)
+        watch_version(unit, *of_unit)  # a version that has any monitor is given none later
         known = unit.session.exec(
             select(Monitor).where(
                 Monitor.model_version_id == version.id,
@@ -142,12 +146,7 @@ def end_monitor(workspace: Workspace, actor: Actor, monitor_id: int) -> None:
             raise NotFound(f"no monitor {monitor_id} watches: the page of its model lists those that do")
         version = unit.session.get_one(ModelVersion, monitor.model_version_id)
         model = unit.session.get_one(Model, version.model_id)
-        first = unit.session.exec(
-            select(func.min(Monitor.id)).where(
-                Monitor.model_version_id == version.id, Monitor.kind == monitor.kind
-            )
-        ).one()
-        if monitor.id == first:
+        if monitor.id in default_ids(monitors_of(unit.session, version)):
             raise InvalidInput(
                 f"the {monitor.kind} monitor of {model.name} comes by default and stays: set its thresholds"
             )
@@ -215,7 +214,7 @@ def _check_drift(workspace: Workspace, version: ModelVersion, statistic: str, co
         return
     grids, reference = read_reference(workspace, version)
     if column not in reference.columns:
-        raise NotFound(f"the reference has no column '{column}': choose one of {', '.join(version.columns)}")
+        raise NotFound(f"the reference has no column '{column}': choose one of {some_of(version.columns)}")
     counts = reference.columns[column]
     found = kind_of(counts, counts, grids[column])
     if found not in chosen.kinds:

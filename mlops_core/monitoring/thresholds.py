@@ -102,7 +102,8 @@ class LearnedThreshold:
         """
         values = [value for value in history if math.isfinite(value)]
         if len(values) < _FEWEST_CHUNKS:
-            found = f"{len(values)} reference chunks, fewer than {_FEWEST_CHUNKS}"
+            chunks = "chunk" if len(values) == 1 else "chunks"
+            found = f"{len(values)} reference {chunks}, fewer than {_FEWEST_CHUNKS}"
             if self.fallback is None:
                 raise InvalidInput(
                     f"{self.level} cannot be learned from {found}: set a constant, or a fallback"

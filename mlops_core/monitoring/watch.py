@@ -28,6 +28,7 @@ from mlops_core.store import UnitOfWork
 __all__ = [
     "DRIFT_LIMITS",
     "Limit",
+    "default_ids",
     "default_monitors",
     "monitors_of",
     "thresholds_of",
@@ -180,6 +181,18 @@ def monitors_of(session: Session, version: ModelVersion) -> list[Monitor]:
             .order_by(col(Monitor.id))
         )
     )
+
+
+def default_ids(monitors: Sequence[Monitor]) -> set[int]:
+    """Return the ids of those monitors of a version that it was given: one of a kind, at one moment.
+
+    Parameters
+    ----------
+    monitors
+        All that nobody has ended, the oldest first, as `monitors_of` returns them.
+    """
+    first = {one.kind: one for one in reversed(monitors)}
+    return {one.id for one in first.values() if one.created_at == monitors[0].created_at}
 
 
 def unwatched_versions(session: Session, versions: Sequence[ModelVersion]) -> set[int]:

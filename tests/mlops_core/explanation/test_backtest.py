@@ -304,6 +304,12 @@ def test_a_warning_whose_fortnight_is_not_over_is_not_called_false():
     )
 
 
+def test_the_only_warning_that_was_false_is_told_in_few_words():
+    assert told(past([0, 1, 0, 0, 0, 0, 0, 0]), 0.5).sentence == (
+        "Had this monitor been on since 6 Jan it would have warned once, falsely: accuracy did not fall."
+    )
+
+
 def test_a_monitor_that_never_warns_says_what_it_missed():
     history = past([0.0, 0.1, 0.2, 0.1], [fall(1), fall(3)])
     assert told(history, 0.5).sentence == (
@@ -466,7 +472,7 @@ def test_the_thresholds_stand_side_by_side(department):
     ]
     assert found.outcomes[-1] is found.proposed
     assert found.notes == [
-        "There is no learned threshold: warning cannot be learned from 1 reference chunks, fewer than 5: "
+        "There is no learned threshold: warning cannot be learned from 1 reference chunk, fewer than 5: "
         "set a constant, or a fallback."
     ]
     daily = backtest_column(department.workspace, "churn-risk", column="income", days=1)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mlops_core.domain.states import Level, MonitorKind
-from mlops_core.monitoring.findings import Finding, statistic_name
+from mlops_core.monitoring.findings import Finding, some_of, statistic_name
 
 
 def _finding(kind, level, value, *, days=7, limit=0.1, **others):
@@ -25,6 +25,12 @@ def _finding(kind, level, value, *, days=7, limit=0.1, **others):
 def test_metrics_are_called_as_people_write_them():
     names = [statistic_name(one) for one in ("f1", "f1_macro", "roc_auc", "balanced_accuracy", "r_squared")]
     assert names == ["F1", "macro F1", "AUC", "balanced accuracy", "R²"]
+
+
+def test_of_very_many_names_the_first_are_given_and_the_others_counted():
+    names = [f"c{number}" for number in range(2_000)]
+    assert some_of(names, 3) == "c0, c1, c2 and 1,997 more"
+    assert some_of(names[:3], 3) == "c0, c1, c2"
 
 
 def test_a_column_in_range_stays_close_to_its_reference():

@@ -9,13 +9,14 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from sqlmodel import select
 
-from mlops_core.domain import AuditEvent, Measurement, Monitor, Threshold
+from mlops_core.domain import AuditEvent, Measurement, ModelVersion, Monitor, Threshold
 from mlops_core.domain.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from mlops_core.domain.states import Level, MonitorKind, Role
+from mlops_core.domain.states import Level, MonitorKind, ProblemType, Role
 from mlops_core.monitoring import log_outcomes, log_predictions, monitor_model, read_board
 from mlops_core.monitoring.model_view import read_model
 from mlops_core.monitoring.monitors import end_monitor, save_monitor
 from mlops_core.monitoring.thresholds import ConstantThreshold, LearnedThreshold, RuleOfThumb
+from mlops_core.monitoring.watch import default_ids, monitors_of
 from tests.factories import NOW, champion, person, population, system, workspace_in
 
 START = datetime(2025, 2, 3, tzinfo=UTC)  # a Monday
@@ -272,3 +273,40 @@ def test_a_default_monitor_is_not_ended(workspace, engineer, logged):
         end_monitor(workspace, engineer, series.monitor)
     with pytest.raises(NotPermitted):
         end_monitor(workspace, person(workspace, Role.DIRECTOR), series.monitor)
+
+
+def test_the_first_monitor_of_a_kind_that_a_version_was_not_given_can_be_ended(tmp_path):
+    """The loss of a regression whose reference has no outcomes is not estimated by default."""
+    workspace = workspace_in(tmp_path)
+    trained = champion(workspace, NAME, ProblemType.REGRESSION)
+    rows = trained.predictions(population(300, start=START, days=1))
+    log_predictions(workspace, system(workspace), NAME, 1, rows)
+    monitor_model(workspace, system(workspace), NAME)
+    workspace.clock.at += timedelta(hours=1)
+    engineer = person(workspace, Role.ML_ENGINEER)
+    wanted = {"kind": MonitorKind.ESTIMATE, "statistic": "mae", "thresholds": [WARNING]}
+    assert not read_model(workspace, NAME).of_kind(MonitorKind.ESTIMATE)
+
+    monitor = save_monitor(workspace, engineer, NAME, **wanted)
+    end_monitor(workspace, engineer, monitor.id)
+
+    for series in read_model(workspace, NAME).series:
+        with pytest.raises(InvalidInput, match="comes by default"):
+            end_monitor(workspace, engineer, series.monitor)
+    workspace.close()
+
+
+def test_a_monitor_saved_before_the_first_check_does_not_stand_in_for_the_default_ones(tmp_path):
+    workspace = workspace_in(tmp_path)
+    champion(workspace)
+    engineer = person(workspace, Role.ML_ENGINEER)
+    wanted = {"kind": MonitorKind.DRIFT, "statistic": "hellinger", "column": "age", "thresholds": [WARNING]}
+    monitor = save_monitor(workspace, engineer, NAME, **wanted)
+    monitor_model(workspace, system(workspace), NAME)
+    with workspace.store.read() as session:
+        watching = monitors_of(session, session.get_one(ModelVersion, monitor.model_version_id))
+        default = [MonitorKind(one.kind) for one in watching if one.id in default_ids(watching)]
+    assert {MonitorKind.DRIFT, MonitorKind.USAGE, MonitorKind.PERFORMANCE} <= set(default)
+    assert len(default) == len(set(default)) == len(watching) - 1
+    assert monitor.id not in default_ids(watching)
+    workspace.close()
