@@ -8,7 +8,8 @@ from mlops_core.domain.states import Origin
 from mlops_core.explanation.history import read_history, reference_slice
 from mlops_core.explanation.moves import moved_part
 from mlops_core.explanation.results import SegmentShare
-from mlops_core.explanation.segments import explain_by_segment, read_segments
+from mlops_core.explanation.segment_slices import read_segments
+from mlops_core.explanation.segments import explain_by_segment
 from mlops_core.monitoring.windows import Window
 from mlops_core.registry.models import champion_of, find_model
 from mlops_core.workspace import Workspace

@@ -18,7 +18,8 @@ from mlops_core.explanation.performance import measure_performance
 from mlops_core.explanation.question import Data, Question, look_up, read_data
 from mlops_core.explanation.ranking import OUTPUTS, rank_columns, relative_importance
 from mlops_core.explanation.results import ColumnMovement, Event, Explanation, Shares
-from mlops_core.explanation.segments import explain_by_segment, read_segments
+from mlops_core.explanation.segment_slices import read_segments
+from mlops_core.explanation.segments import explain_by_segment
 from mlops_core.explanation.sentences import describe_move
 from mlops_core.explanation.wording import Setting
 from mlops_core.monitoring.levels import FEWEST_ROWS

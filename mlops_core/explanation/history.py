@@ -73,18 +73,23 @@ class History:
             self._sums.put(window, found)
         return found
 
-    def _sum_of(self, window: Window) -> Slice:
+    def parts_of(self, window: Window) -> tuple[list[int], list[Window]]:
+        """Return the numbers of the weeks whose days a window holds, and runs of its other days."""
+        first, end = (self.days[0], self.days[-1] + _DAY) if self.days else (window.start, window.end)
         whole = [
             number
             for number, week in enumerate(self.weeks)
-            if window.start <= week.start and week.end <= window.end
+            if window.start <= max(week.start, first) and min(week.end, end) <= window.end
         ]
-        parts = [self.slices[number] for number in whole]
         covered = [self.weeks[number] for number in whole]
         rest = [
             day for day in self.days if window.holds(day) and not any(week.holds(day) for week in covered)
         ]
-        parts += [self._read(Window(first, last + _DAY)) for first, last in _runs(rest, self.days)]
+        return whole, [Window(begin, last + _DAY) for begin, last in _runs(rest, self.days)]
+
+    def _sum_of(self, window: Window) -> Slice:
+        whole, rest = self.parts_of(window)
+        parts = [*(self.slices[number] for number in whole), *map(self._read, rest)]
         return merge_slices(parts) if len(parts) != 1 else parts[0]
 
     def weekly(self, columns: Collection[str] | None = None) -> list[Slice]:

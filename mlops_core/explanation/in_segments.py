@@ -6,7 +6,7 @@ from mlops_core.domain.states import Level, Origin
 from mlops_core.explanation.movement import limits_of
 from mlops_core.explanation.question import look_up, read_data
 from mlops_core.explanation.ranking import OUTPUTS
-from mlops_core.explanation.segments import read_segments
+from mlops_core.explanation.segment_slices import read_segments
 from mlops_core.explanation.sentences import describe_move
 from mlops_core.explanation.wording import Setting
 from mlops_core.monitoring.levels import FEWEST_ROWS, judge

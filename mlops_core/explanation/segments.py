@@ -1,26 +1,17 @@
 """In which segments a column moved, and which of them explains most of it."""
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
-from sqlmodel import col, select
-
-from mlops_core.domain import ModelVersion, StoredSlice, StoreRevision
-from mlops_core.domain.states import Origin
 from mlops_core.explanation.moves import Part
 from mlops_core.explanation.results import SegmentShare
 from mlops_core.explanation.wording import name_text, segment_text, share_text
-from mlops_core.monitoring.windows import Window
-from mlops_core.slices import Counts, Grid, Slice, merge_encoded
+from mlops_core.slices import Counts, Grid, Slice
 from mlops_core.statistics.many_windows import drift_of_windows
-from mlops_core.store import Store
-from mlops_core.workspace import Workspace
 
-__all__ = ["explain_by_segment", "read_segments"]
+__all__ = ["explain_by_segment"]
 
 _FEWEST_EXCESS: Final = 0.15
 """A segment is named if its part of the move is larger by this much, and by two standard errors, than if all
@@ -32,48 +23,6 @@ class _Explained:
     share: SegmentShare
     excess: float
     error: float
-
-
-def read_segments(
-    workspace: Workspace,
-    version: ModelVersion,
-    window: Window | None,
-    *,
-    origin: Origin,
-    columns: Sequence[str],
-) -> dict[str, Slice]:
-    """Return the added-up slices of every segment, by segment, in one query.
-
-    What was read last is kept until the store changes: another statistic needs no reading.
-    """
-    with workspace.store.read() as session:
-        revision = session.exec(select(StoreRevision.revision)).one()
-    return _read(workspace.store, version.id, window, origin, tuple(sorted(columns)), revision)
-
-
-@lru_cache(maxsize=16)
-def _read(
-    store: Store,
-    version_id: int,
-    window: Window | None,
-    origin: Origin,
-    columns: tuple[str, ...],
-    revision: int,
-) -> dict[str, Slice]:
-    inside = [col(StoredSlice.start) >= window.start, col(StoredSlice.start) < window.end] if window else []
-    with store.read() as session:
-        rows = session.exec(
-            select(StoredSlice.segment, StoredSlice.payload).where(
-                StoredSlice.model_version_id == version_id,
-                StoredSlice.origin == origin,
-                StoredSlice.segment != "",
-                *inside,
-            )
-        ).all()
-    payloads: dict[str, list[bytes]] = defaultdict(list)
-    for segment, payload in rows:
-        payloads[segment].append(payload)
-    return {segment: merge_encoded(found, columns) for segment, found in payloads.items()}
 
 
 def explain_by_segment(

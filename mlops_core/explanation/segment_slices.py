@@ -1,0 +1,142 @@
+"""The slices of every segment of a version, added up over a window.
+
+A short window is read as it is. Of a long one, as a reference may be, the weeks are kept added up for the
+columns that were asked for: another window needs only the days at its ends then.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from sqlmodel import Session, col, func, select
+
+from mlops_core.domain import ModelVersion, StoredSlice
+from mlops_core.domain.states import Origin
+from mlops_core.explanation.history import History, read_history
+from mlops_core.explanation.latest import Latest
+from mlops_core.monitoring.windows import Window
+from mlops_core.slices import Slice, merge_encoded, merge_slices
+from mlops_core.store import Store
+from mlops_core.workspace import Workspace
+
+__all__ = ["read_segments"]
+
+_LONG: Final = timedelta(weeks=12)
+_MOST_COLUMNS: Final = 20
+"""Of more columns the weeks of ten segments would fill 500 MB."""
+
+_State = tuple[int, int]
+"""The latest revision of a version's slices of segments, and how many there are: changes when they do."""
+
+
+def read_segments(
+    workspace: Workspace,
+    version: ModelVersion,
+    window: Window | None,
+    *,
+    origin: Origin,
+    columns: Sequence[str],
+) -> dict[str, Slice]:
+    """Return the added-up slices of every segment, by segment.
+
+    What was read last is kept until the slices change: another statistic needs no reading. A segment without
+    rows in the window is left out; a slice may hold more columns than were asked for.
+    """
+    with workspace.store.read() as session:
+        state = _state_of(session, version, origin)
+    wanted = tuple(sorted(columns))
+    is_long = window is not None and window.end - window.start > _LONG
+    if window is None or not is_long or origin != Origin.PRODUCTION or len(wanted) > _MOST_COLUMNS:
+        return _read(workspace.store, version.id, window, origin, wanted, state)
+    history = read_history(workspace, version)
+    weeks = _weeks_of(history, wanted, state)
+    whole, rest = history.parts_of(window)
+    parts = [
+        *(weeks.slices[number] for number in whole),
+        *(_read(workspace.store, version.id, one, origin, weeks.columns, state) for one in rest),
+    ]
+    segments: dict[str, list[Slice]] = defaultdict(list)
+    for part in parts:
+        for segment, found in part.items():
+            segments[segment].append(found)
+    return {segment: merge_slices(found) for segment, found in segments.items()}
+
+
+def _state_of(session: Session, version: ModelVersion, origin: Origin) -> _State:
+    revision, rows = session.exec(
+        select(func.max(StoredSlice.revision), func.count()).where(
+            StoredSlice.model_version_id == version.id,
+            StoredSlice.origin == origin,
+            StoredSlice.segment != "",
+        )
+    ).one()
+    return revision or 0, rows
+
+
+@lru_cache(maxsize=32)
+def _read(
+    store: Store,
+    version_id: int,
+    window: Window | None,
+    origin: Origin,
+    columns: tuple[str, ...],
+    state: _State,
+) -> Mapping[str, Slice]:
+    payloads: dict[str, list[bytes]] = defaultdict(list)
+    for segment, _, payload in _stored(store, version_id, window, origin):
+        payloads[segment].append(payload)
+    return {segment: merge_encoded(found, columns) for segment, found in payloads.items()}
+
+
+def _stored(
+    store: Store, version_id: int, window: Window | None, origin: Origin
+) -> Sequence[tuple[str, datetime, bytes]]:
+    inside = [col(StoredSlice.start) >= window.start, col(StoredSlice.start) < window.end] if window else []
+    with store.read() as session:
+        return session.exec(
+            select(StoredSlice.segment, StoredSlice.start, StoredSlice.payload).where(
+                StoredSlice.model_version_id == version_id,
+                StoredSlice.origin == origin,
+                StoredSlice.segment != "",
+                *inside,
+            )
+        ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class _Weeks:
+    """Some columns of every segment in each of the weeks of a history."""
+
+    history: History
+    state: _State
+    columns: tuple[str, ...]
+    slices: Sequence[Mapping[str, Slice]]
+
+
+_kept: Final[Latest[tuple[int, int], _Weeks]] = Latest(4)
+
+
+def _weeks_of(history: History, columns: Collection[str], state: _State) -> _Weeks:
+    """Return the weeks with these columns and those that were asked for before, if they are not too many."""
+    store, version_id = history.workspace.store, history.version.id
+    key = (id(store), version_id)
+    known = _kept.find(key)
+    if known is not None and (known.history is not history or known.state != state):
+        known = None
+    if known is not None and not {*columns} - {*known.columns}:
+        return known
+    union = {*columns, *(known.columns if known is not None else ())}
+    chosen = tuple(sorted(union if len(union) <= _MOST_COLUMNS else {*columns}))
+    payloads: list[dict[str, list[bytes]]] = [defaultdict(list) for _ in history.weeks]
+    for segment, start, payload in _stored(store, version_id, None, Origin.PRODUCTION):
+        for number, week in enumerate(history.weeks):
+            if week.holds(start):
+                payloads[number][segment].append(payload)
+                break
+    slices = [{segment: merge_encoded(found, chosen) for segment, found in week.items()} for week in payloads]
+    found = _Weeks(history, state, chosen, slices)
+    _kept.put(key, found)
+    return found
