@@ -42,7 +42,7 @@ _FOLDS = 5
 _CELLS = 150_000  # rows x columns that keep fifty repeats within ten seconds or so on one core
 _ENOUGH_ROWS = 5_000  # never cut below this for having many columns
 _ENOUGH_OF_A_SIDE = 1_000  # how many rows a side may have whatever the other has
-_MOST_COLUMNS = 60  # of more, half of the rows choose those that the other half is told apart by
+_MOST_COLUMNS = 16  # of more, half of the rows choose: trees hardly find a pair among many others
 _ALONE = 5
 _SHUFFLES = 2
 _SETTINGS: Final[dict[str, Any]] = {
@@ -127,7 +127,7 @@ def tell_apart(
 
     Five-fold, out of fold, by boosted trees over histograms (scikit-learn), on a sample with as many rows of
     either side as far as there are; the fewer columns, the more rows. The same rows with their sides permuted
-    give what chance would do. Of more than 60 columns, those that moved most by themselves or against another
+    give what chance would do. Of more than 16 columns, those that moved most by themselves or against another
     in half of the rows are tried on the other half. The same rows and seed give the same result.
 
     Parameters
@@ -170,7 +170,10 @@ def tell_apart(
     if many:
         halves = [_halved(sample, random) for sample in samples]
         report(0.02, f"looking through {len(names):,} columns")
-        screened, names = len(names), most_suspicious(names, halves[0][0], halves[1][0], _MOST_COLUMNS)
+        screened = len(names)
+        candidates = [name for name in names if name not in outputs]
+        chosen = most_suspicious(candidates, halves[0][0], halves[1][0], _MOST_COLUMNS)
+        names = [*chosen, *(name for name in names if name in outputs)]
         samples = [half[1] for half in halves]
     columns, skipped = _comparable(names, samples)
     sides = np.repeat([0, 1], [sample.num_rows for sample in samples])
