@@ -20,7 +20,6 @@ __all__ = ["merge_encoded"]
 
 _MOST_CELLS: Final = 2**24  # of a column; more can only be damage, and would take all memory
 _ROWS_AT_ONCE: Final = 100  # so that what they hold stays in the processor's cache
-_EXACT: Final = 2**53  # whole numbers up to here are exact as float64
 _LEAST: Final[dict[str, Any]] = {"minimum": np.minimum, "maximum": np.maximum}
 _EVERY_KIND: Final = ("rows", "nulls")
 _CATEGORICAL: Final = ("unseen_other",)
@@ -162,7 +161,7 @@ def _sum_cells(batch: pa.RecordBatch, codes: Integers, n_cells: Integers) -> lis
         if (walked[stop] - before >= n_cells[codes[rows]])[lengths[rows] > 0].any():
             raise InvalidInput("a slice counts rows outside its grid: rebuild it")
         places += np.repeat((ends - n_cells)[codes[rows]] - before, lengths[rows])
-        total += _add_up(places, counts[begin:end], len(total))
+        np.add.at(total, places, counts[begin:end].astype(np.int64))
     return [part.copy() for part in np.split(total, ends[:-1])] if len(ends) else []
 
 
@@ -180,19 +179,11 @@ def _sum_unseen(batch: pa.RecordBatch, codes: Integers, n: int) -> list[dict[str
     values = encoded.dictionary.to_pylist()
     pairs = np.repeat(codes, lengths) * len(values) + encoded.indices.to_numpy()
     distinct, places = np.unique(pairs, return_inverse=True)
-    totals = _add_up(places, counts, len(distinct))
+    totals = np.zeros(len(distinct), np.int64)
+    np.add.at(totals, places, counts.astype(np.int64))
     for pair, count in zip(distinct.tolist(), totals.tolist(), strict=True):
         found[pair // len(values)][values[pair % len(values)]] = count
     return found
-
-
-def _add_up(places: Integers, counts: NDArray[Any], n: int) -> Integers:
-    """Return the sum of the counts of each place, exactly."""
-    if int(counts.max(initial=0)) * len(counts) < _EXACT:
-        return np.bincount(places, counts, n).astype(np.int64)
-    total = np.zeros(n, np.int64)
-    np.add.at(total, places, counts.astype(np.int64))
-    return total
 
 
 def _flat(lists: pa.ListArray) -> tuple[NDArray[Any], Integers]:
