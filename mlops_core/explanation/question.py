@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from mlops_core.domain import Model, ModelVersion
+from sqlmodel import select
+
+from mlops_core.domain import Model, ModelVersion, ReferenceProfile
 from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.explanation.history import History, read_history, reference_slice
 from mlops_core.explanation.ranking import OUTPUTS
@@ -124,26 +126,57 @@ def read_data(asked: Question) -> Data:
     history = read_history(asked.workspace, asked.version, asked.segment)
     grids, before = reference_slice(asked.workspace, asked.version, asked.segment)
     after = history.slice_of(asked.window)
-    _check_rows(asked, after, asked.window)
+    _check_rows(asked, history, after, asked.window)
     if asked.reference is not None:
         before = history.slice_of(asked.reference)
-        _check_rows(asked, before, asked.reference)
+        _check_rows(asked, history, before, asked.reference)
     elif not before.rows:
         raise InvalidInput(
             f"the reference of '{asked.model.name}' has no rows with {asked.segment}: compare with an "
             "earlier window"
         )
     columns, notes = _comparable(asked.version, grids, before, after)
+    if asked.reference is None:
+        notes += _overlap(asked, history.days)
     return Data(history, grids, before, after, history.weeks, history.weekly(columns), columns, notes)
 
 
-def _check_rows(asked: Question, found: Slice, window: Window) -> None:
-    if not found.rows:
-        rows = f" with {asked.segment}" if asked.segment else ""
-        raise InvalidInput(
-            f"model '{asked.model.name}' made no prediction{rows} in {_days_text(window)}: choose days "
-            f"between {asked.days[0]:%Y-%m-%d} and {asked.days[-1]:%Y-%m-%d}"
-        )
+def _check_rows(asked: Question, history: History, found: Slice, window: Window) -> None:
+    if found.rows:
+        return
+    rows = f" with {asked.segment}" if asked.segment else ""
+    if not history.days:
+        raise InvalidInput(f"model '{asked.model.name}' has made no prediction{rows} yet: choose other rows")
+    text, days = _days_text(window), history.days
+    earlier = [day for day in days if day < window.start]
+    later = [day for day in days if day >= window.end]
+    choose = f"days between {days[0]:%Y-%m-%d} and {days[-1]:%Y-%m-%d}"
+    if earlier and later:
+        choose = f"other days, of which {earlier[-1]:%Y-%m-%d} and {later[0]:%Y-%m-%d} are nearest"
+    raise InvalidInput(
+        f"model '{asked.model.name}' made no prediction{rows} {'in' if ' to ' in text else 'on'} {text}: "
+        f"choose {choose}"
+    )
+
+
+def _overlap(asked: Question, days: Sequence[datetime]) -> list[str]:
+    """Return a note where whole days of the window lie in the span of the version's own reference."""
+    with asked.workspace.store.read() as session:
+        start, end = session.exec(
+            select(ReferenceProfile.start, ReferenceProfile.end).where(
+                ReferenceProfile.model_version_id == asked.version.id
+            )
+        ).one()
+    shared = [
+        day for day in days if asked.window.holds(day) and start <= day and day + timedelta(days=1) <= end
+    ]
+    if not shared:
+        return []
+    return [
+        f"the window and the version's reference ({_days_text(Window(start, end))}) share "
+        f"{len(shared):,} {'day' if len(shared) == 1 else 'days'} with predictions: rows that are in both "
+        "are compared with themselves"
+    ]
 
 
 def _comparable(
