@@ -22,7 +22,7 @@ from app.components.panels import Line, Panel
 from app.theme import palette
 from mlops_core.explanation.results import Event
 
-__all__ = ["Line", "Panel", "draw_panels", "draw_shares"]
+__all__ = ["Line", "Panel", "draw_panels"]
 
 _CONFIG = {"displayModeBar": False}
 _PANEL_PIXELS = 128
@@ -96,56 +96,6 @@ def draw_panels(panels: Sequence[Panel], *, key: str, alt: str, events: Sequence
         "hoverformat": "%-d %b %Y",
     }
     st.plotly_chart({"data": data, "layout": layout}, key=key, config=_CONFIG, alt=alt)
-
-
-def draw_shares(
-    labels: Sequence[str],
-    reference: Sequence[float],
-    current: Sequence[float],
-    *,
-    marked: int,
-    names: tuple[str, str],
-    key: str,
-    alt: str,
-) -> None:
-    """Draw how a column is spread in two windows: the reference wide and grey behind the current."""
-    colors = palette()
-    before = [100 * value for value in reference]
-    after = [100 * value for value in current]
-    move = f"{after[marked] - before[marked]:+.1f} points".replace("-", "−")
-    bars = [
-        {
-            "type": "bar",
-            "x": list(labels),
-            "y": values,
-            "name": name,
-            "width": width,
-            "marker": {"color": color},
-            "hovertemplate": f"%{{x}}: %{{y:.1f}} %<extra>{name}</extra>",
-        }
-        for values, name, width, color in (
-            (before, names[0], 0.78, colors.reference),
-            (after, names[1], 0.42, colors.current),
-        )
-    ]
-    mark = {
-        "x": labels[marked],
-        "y": max(after[marked], before[marked]),
-        "text": f"<b>{move}</b>",
-        "showarrow": False,
-        "yshift": 12,
-        "font": {"color": colors.text, "size": 12},
-    }
-    layout = {
-        "barmode": "overlay",
-        "height": 250,
-        "margin": {"l": 58, "r": 10, "t": 26, "b": 10},
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.16},
-        "yaxis": {"ticksuffix": " %", "gridcolor": colors.grid, "zeroline": False, "rangemode": "tozero"},
-        "xaxis": {"type": "category", "tickfont": {"size": 11}},
-        "annotations": [mark],
-    }
-    st.plotly_chart({"data": bars, "layout": layout}, key=key, config=_CONFIG, alt=alt)
 
 
 def _trace(line: Line, panel: Panel, axis: str) -> Part:
