@@ -11,7 +11,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from benchmarks.planted_drifts import DRIFTS, Bench, Case
+from benchmarks.drifts_to_plant import DRIFTS, Case
+from benchmarks.planted_drifts import Bench
 from mlops_core.analysis import domain_classifier
 from mlops_core.domain.states import ProblemType
 from mlops_core.explanation.in_segments import drift_in_segments
