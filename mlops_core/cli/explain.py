@@ -175,7 +175,9 @@ def _status(one: "ColumnMovement") -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    if value is None:
+        return ""
+    return f"{value:.4f}" if abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _chance(value: float | None) -> str:

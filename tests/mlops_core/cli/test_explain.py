@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 import mlops_core
 from mlops_core.cli import app
+from mlops_core.cli.explain import _number
 from mlops_core.domain.errors import InvalidInput, NotFound, StoreHeld
 from mlops_core.domain.states import Role
 from mlops_core.explanation.as_json import to_json
@@ -132,6 +133,12 @@ def test_an_event_is_shown_with_its_last_day_under_the_date_it_is_near(tmp_path)
 def test_the_help_says_what_an_option_is_when_it_is_not_given():
     for command, default in (("explain", "4 weeks before"), ("event", "all]"), ("watch", "the file's]")):
         assert default in CliRunner().invoke(app, [command, "--help"]).stdout
+
+
+def test_a_distance_in_a_huge_unit_leaves_room_for_the_other_columns():
+    assert [_number(one) for one in (None, 0.12345, -1.5, 999_999.0, 3.2e300)] == [
+        "", "0.1235", "-1.5000", "999999.0000", "3.2e+300",
+    ]  # fmt: skip
 
 
 def test_a_workspace_that_a_server_holds_or_that_is_none_is_an_error_in_words(folder, tmp_path):

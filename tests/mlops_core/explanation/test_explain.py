@@ -203,7 +203,7 @@ def test_another_statistic_needs_no_reading(department, found, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("slices are read once")
 
-    for module in ("history", "segments"):
+    for module in ("history", "segment_slices"):
         monkeypatch.setattr(f"mlops_core.explanation.{module}.merge_encoded", refuse)
     monkeypatch.setattr("mlops_core.explanation.history.read_slices", refuse)
     monkeypatch.setattr("mlops_core.explanation.performance.read_outcomes", refuse)
