@@ -39,7 +39,7 @@ def read_segments(
     *,
     origin: Origin,
     columns: Sequence[str],
-) -> dict[str, Slice]:
+) -> Mapping[str, Slice]:
     """Return the added-up slices of every segment, by segment.
 
     What was read last is kept until the slices change: another statistic needs no reading. A segment without

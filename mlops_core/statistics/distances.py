@@ -173,7 +173,9 @@ class _Window:
         n = counts.finite
         shares = counts.cells / values
         low, high = (end / scale for end in _ends(counts))
-        before = np.concatenate(([0], np.cumsum(counts.cells)[:-1])) / values
+        before = np.zeros(len(shares))
+        np.cumsum(counts.cells[:-1], out=before[1:])
+        before /= values
         if len(edges) and len(shares) == 1:  # a grid without edges has been given one below all values
             shares, before = np.array([0.0, *shares]), np.array([0.0, 0.0])
         mean = counts.total / n / scale

@@ -23,7 +23,8 @@ from mlops_core.statistics.distances import (
 __all__ = ["transports"]
 
 _ROUNDING = 1e-11  # as in `distances`
-_WINDOWS_AT_ONCE = 13  # so that what they hold on a grid of 1,000 cells stays in the processor's cache
+_WINDOWS_AT_ONCE = 64  # each adds stretches to all of them
+_ROWS_AT_ONCE = 13  # so that what they hold on a grid of 1,000 cells stays in the processor's cache
 
 Floats = NDArray[np.float64]
 
@@ -47,13 +48,13 @@ def transports(reference: NumericCounts, windows: Sequence[NumericCounts], edges
 
 def _transports(first: _Window, windows: Sequence[_Window], edges: Floats) -> list[float]:
     knots = _Knots.of(edges, (*first.limits, *(end for one in windows for end in one.limits)))
-    lowest, highest, left, right = _differences(first, windows, knots)
     widths = knots.ends - knots.starts
     last = len(first.shares) - 1
     cuts = np.searchsorted(knots.cells, [1, last]).tolist() if last else [0, 0]
     by_region = np.zeros((len(widths), 3))
     for region, part in enumerate((slice(0, cuts[0]), slice(cuts[0], cuts[1]), slice(cuts[1], None))):
         by_region[part, region] = widths[part]
+    over_and_under = _areas(first, windows, knots, by_region)
     unknown = np.full(len(windows), math.nan)
     outer = (
         (np.full(len(windows), first.excess_below), np.array([one.excess_below for one in windows])),
@@ -67,13 +68,7 @@ def _transports(first: _Window, windows: Sequence[_Window], edges: Floats) -> li
         for cell in (0, 0, last)
     ]
     sides: list[tuple[Floats, Floats, Floats]] = []
-    for sign, place in ((1.0, 0), (-1.0, 1)):
-        low, high = (lowest, highest) if sign > 0 else (-highest, -lowest)
-        up, down = (left, right) if sign > 0 else (-left, -right)
-        areas = [
-            (part @ by_region).T
-            for part in (_positive_area(up, down), np.maximum(low, 0.0), np.maximum(high, 0.0))
-        ]
+    for place, areas in enumerate(over_and_under):
         value = lower = upper = np.zeros(len(windows))
         for estimate, least, most, excess, rounding in zip(*areas, outer, roundings, strict=True):
             mine, other = excess[place], excess[1 - place]
@@ -92,17 +87,17 @@ def _transports(first: _Window, windows: Sequence[_Window], edges: Floats) -> li
     ]
 
 
-def _differences(
-    first: _Window, windows: Sequence[_Window], knots: _Knots
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return how far the first distribution function is above each of the others on each stretch.
+def _areas(
+    first: _Window, windows: Sequence[_Window], knots: _Knots, by_region: Floats
+) -> tuple[list[Floats], list[Floats]]:
+    """Return the areas where the first distribution function is above each of the others, and where below.
 
-    The least and the most that it can be, and what it is at both ends of the straight lines, each of shape
-    ``(n_windows, n_stretches)``. Where all windows reach over whole cells, both functions rise from edge to
-    edge, so that there is nothing to look for.
+    An estimate, the least and the most of each, of shape ``(n_regions, n_windows)``; `by_region` holds the
+    widths of the stretches, shape ``(n_stretches, n_regions)``. Where all windows reach over whole cells,
+    both functions rise from edge to edge, so that there is nothing to look for.
     """
     begin, end = _inner(first, windows, knots)
-    rest = np.r_[0:begin, end : len(knots.cells)]
+    rest = np.concatenate((np.arange(begin), np.arange(end, len(knots.cells))))
     outside = _Knots(
         knots.starts[rest],
         knots.ends[rest],
@@ -112,26 +107,35 @@ def _differences(
         knots.edges,
     )
     rows = _Rows(windows, outside)
-    first_low, first_high = first.steps(outside)
-    first_left, first_right = first.line(outside)
-    second_low, second_high = rows.steps()
-    second_left, second_right = rows.line()
-    inner = slice(knots.cells[begin], knots.cells[begin] + end - begin) if begin < end else slice(0, 0)
-    from_before, other_before = first.before[inner], np.stack([one.before[inner] for one in windows])
-    from_after = from_before + first.shares[inner]
-    other_after = other_before + np.stack([one.shares[inner] for one in windows])
-    found = []
-    for beside, mine, other in (
-        (first_low - second_high, from_before, other_after),
-        (first_high - second_low, from_after, other_before),
-        (first_left - second_left, from_before, other_before),
-        (first_right - second_right, from_after, other_after),
-    ):
-        whole = np.empty((len(windows), len(knots.cells)))
-        whole[:, :begin], whole[:, end:] = beside[:, :begin], beside[:, begin:]
-        np.subtract(mine, other, out=whole[:, begin:end])
-        found.append(whole)
-    return found[0], found[1], found[2], found[3]
+    lines = zip(first.line(outside), rows.line(), strict=True)
+    (low, high), (other_low, other_high) = first.steps(outside), rows.steps()
+    left, right = (mine - other for mine, other in lines)
+    found = [_above_and_below(left, right, low - other_high, high - other_low, by_region[rest])]
+    if begin < end:
+        cells = slice(int(knots.cells[begin]), int(knots.cells[begin]) + end - begin)
+        before = first.before[cells]
+        after = before + first.shares[cells]
+        parts = []
+        for place in range(0, len(windows), _ROWS_AT_ONCE):
+            some = windows[place : place + _ROWS_AT_ONCE]
+            others = np.stack([one.before[cells] for one in some])
+            reached = others + np.stack([one.shares[cells] for one in some])
+            ends = before - others, after - reached, before - reached, after - others
+            parts.append(_above_and_below(*ends, by_region[begin:end]))
+        found.append(np.concatenate(parts, axis=3))
+    total = sum(found[1:], found[0])
+    return list(total[0]), list(total[1])
+
+
+def _above_and_below(left: Floats, right: Floats, low: Floats, high: Floats, widths: Floats) -> Floats:
+    """Return the areas of lines, and of steps, above zero and below it, shape ``(2, 3, n_regions, n)``."""
+    found = np.empty((2, 3, widths.shape[1], len(left)))
+    for place, one in enumerate((_positive_area(left, right), np.maximum(low, 0.0), np.maximum(high, 0.0))):
+        found[0, place] = (one @ widths).T
+    below = _positive_area(-left, -right), np.maximum(-high, 0.0), np.maximum(-low, 0.0)
+    for place, one in enumerate(below):
+        found[1, place] = (one @ widths).T
+    return found
 
 
 def _inner(first: _Window, windows: Sequence[_Window], knots: _Knots) -> tuple[int, int]:
