@@ -1,6 +1,7 @@
 """In which segments a column moved, and which of them explains most of it."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -123,7 +124,10 @@ def _counts(window: Mapping[str, Slice], segment: str, column: str) -> Counts | 
 
 
 def _sentence(found: Sequence[_Explained]) -> str:
-    if len(found) < 2:
+    """Name the first segment; one that has all rows of the window, or none, can explain nothing."""
+    present = Counter(one.share.segment.partition("=")[0] for one in found if one.share.rows)
+    found = [one for one in found if present[one.share.segment.partition("=")[0]] > 1]
+    if not found:
         return ""
     first = found[0]
     column = first.share.segment.partition("=")[0]

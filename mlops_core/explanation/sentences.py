@@ -71,10 +71,9 @@ def _accident(
     gaps = share_text(after.missing / after.rows)
     missing = f" where it is not missing ({gaps} is)" if after.missing else ""
     if isinstance(value, float) and isinstance(before, NumericCounts):
-        return (
-            f"{always}{number_text(value)}{missing}{since} (n = {known:,}); before, it lay "
-            f"between {number_text(before.minimum)} and {number_text(before.maximum)}."
-        )
+        low, high = number_text(before.minimum), number_text(before.maximum)
+        past = f"lay between {low} and {high}" if low != high else f"was {low}"
+        return f"{always}{number_text(value)}{missing}{since} (n = {known:,}); before, it {past}."
     share = share_text(_share_of_value(before, grid, str(value)))
     return f"{always}{value}{missing}{since} (n = {known:,}), in {share} of {setting.predictions} before."
 

@@ -62,7 +62,8 @@ def constant_value(before: Counts, after: Counts, grid: Grid) -> str | float | N
         return None
     if isinstance(before, NumericCounts) and isinstance(after, NumericCounts):
         is_one = after.minimum == after.maximum and not after.infinite
-        return after.minimum if is_one and before.minimum < before.maximum else None
+        was_other = before.finite > 0 and (before.minimum, before.maximum) != (after.minimum, after.maximum)
+        return after.minimum if is_one and was_other else None
     if not isinstance(before, CategoricalCounts) or not isinstance(after, CategoricalCounts):
         return None
     if not isinstance(grid, CategoricalGrid) or int((before.known > 0).sum()) + len(before.unseen) < 2:

@@ -108,6 +108,15 @@ def test_a_move_in_all_segments_alike_is_said_to_be():
     assert sentence == "It happened in all segments of region and tier alike."
 
 
+def test_of_a_window_that_lies_in_a_single_segment_nothing_is_said():
+    before, after = people(3_000, 1), people(2_000, 2, moved="all")
+    part = b_of(grids_of(before)["x"])
+    (_, sentence), _ = explained(before, after.assign(region="new"), part=part)
+    assert sentence == "It happened in all segments of tier alike."
+    (found, sentence), _ = explained(before, after.assign(region="west", tier="s"), part=part)
+    assert (len(found), sentence) == (5, "")
+
+
 def test_a_part_that_is_mostly_in_one_segment_and_fell_everywhere_alike_fell_alike():
     before = people(4_000, 1)
     before["x"] = np.where((before["region"] == "west") & (before["x"] == "b"), "b", "a")

@@ -149,6 +149,10 @@ def test_a_constant_column_says_which_value_it_always_holds():
     assert sentence(["a"] * 50 + ["b"] * 50, ["new"] * 300) == (
         "Spend 8w is always new since 3 Feb (n = 300), in 0 % of predictions before."
     )
+    assert sentence([1.0] * 400, [7.0] * 300) == (
+        "Spend 8w is always 7 since 3 Feb (n = 300); before, it was 1."
+    )
+    assert sentence([math.nan] * 400, [7.0] * 300).startswith("Spend 8w has a value in 100 % of predictions")
     assert "is always 7 where it is not missing (10 % is)" in sentence(
         normal(), [7.0] * 360 + [math.nan] * 40
     )
