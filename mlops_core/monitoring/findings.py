@@ -104,7 +104,7 @@ class Finding:
     @property
     def sentence(self) -> str:
         """Return one sentence that says what was measured, where, against what, and since when."""
-        return f"{self.segment.replace('=', ' is ')}: {self._sentence}" if self.segment else self._sentence
+        return f"{self.segment.replace('=', ' is ', 1)}: {self._sentence}" if self.segment else self._sentence
 
     @property
     def _sentence(self) -> str:

@@ -27,6 +27,11 @@ def test_metrics_are_called_as_people_write_them():
     assert names == ["F1", "macro F1", "AUC", "balanced accuracy", "R²"]
 
 
+def test_only_the_first_equals_sign_of_a_segment_is_read_as_is():
+    found = _finding(MonitorKind.DRIFT, Level.IN_RANGE, 0.0212, column="age", segment="code=a=b")
+    assert found.sentence.startswith("code is a=b: age stays close to its reference")
+
+
 def test_of_very_many_names_the_first_are_given_and_the_others_counted():
     names = [f"c{number}" for number in range(2_000)]
     assert some_of(names, 3) == "c0, c1, c2 and 1,997 more"
