@@ -18,7 +18,7 @@ from mlops_core.explanation.performance import measure_performance
 from mlops_core.explanation.question import Data, Question, look_up, read_data
 from mlops_core.explanation.ranking import OUTPUTS, rank_columns, relative_importance
 from mlops_core.explanation.results import ColumnMovement, Event, Explanation, Shares
-from mlops_core.explanation.segment_slices import read_segments
+from mlops_core.explanation.segment_slices import MOST_COLUMNS, read_segments
 from mlops_core.explanation.segments import explain_by_segment
 from mlops_core.explanation.sentences import describe_move
 from mlops_core.explanation.wording import Setting
@@ -94,7 +94,7 @@ def explain_model(
         model=name,
         version=asked.version.number,
         window=asked.window,
-        reference=reference,
+        reference=asked.reference,
         segment=segment,
         statistic=statistic,
         rows=data.after.rows,
@@ -104,7 +104,7 @@ def explain_model(
             ranked,
             rows=data.after.rows,
             window=asked.window,
-            reference=reference,
+            reference=asked.reference,
             segment=segment,
             statistic=statistic,
         ),
@@ -176,7 +176,8 @@ def _with_segments(
 
     Inside a segment that cannot be told: slices are kept apart by one segment at a time.
     """
-    drifted = [one.column for one in shown if one.drifted and one.column in parts][:_MOST_BY_SEGMENT]
+    all_drifted = [one.column for one in shown if one.drifted and one.column in parts]
+    drifted, read = all_drifted[:_MOST_BY_SEGMENT], all_drifted[:MOST_COLUMNS]  # the order changes often
     if not drifted or asked.segment or not asked.model.segment_columns:
         return shown
     workspace, version = asked.workspace, asked.version
@@ -185,9 +186,9 @@ def _with_segments(
         version,
         asked.reference,
         origin=Origin.PRODUCTION if asked.reference is not None else Origin.REFERENCE,
-        columns=drifted,
+        columns=read,
     )
-    after = read_segments(workspace, version, asked.window, origin=Origin.PRODUCTION, columns=drifted)
+    after = read_segments(workspace, version, asked.window, origin=Origin.PRODUCTION, columns=read)
     result = []
     for one in shown:
         if one.column in drifted:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlmodel import select
@@ -98,6 +98,8 @@ def look_up(
         end = windows_around([days[-1]], 7)[0].end
         window = Window(end - _FOUR_WEEKS, end)
     _check_windows(name, window, reference)
+    window = _whole_days(window)
+    reference = _whole_days(reference) if reference is not None else None
     return Question(workspace, model, version, days, window, reference, segment, statistic)
 
 
@@ -113,6 +115,24 @@ def _check_windows(name: str, window: Window, reference: Window | None) -> None:
             "overlap, so that rows would be compared with themselves: choose a reference that ends before "
             "the window begins"
         )
+
+
+def _whole_days(window: Window) -> Window:
+    """Return the window from midnight to midnight that holds the same days: those that begin in it."""
+    start, end = (_midnight_from(moment) for moment in (window.start, window.end))
+    if start >= end:
+        raise InvalidInput(
+            f"no day begins between {window.start:%Y-%m-%d %H:%M} and {window.end:%Y-%m-%d %H:%M} UTC: "
+            "predictions are counted by whole days, choose one"
+        )
+    return Window(start, end)
+
+
+def _midnight_from(moment: datetime) -> datetime:
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if midnight == moment or midnight.date() == date.max:
+        return midnight
+    return midnight + timedelta(days=1)
 
 
 def read_data(asked: Question) -> Data:

@@ -12,7 +12,7 @@ from mlops_core.monitoring.windows import Window
 from tests.factories import champion, population, system, workspace_in
 
 NAME = "churn-risk"
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MONDAYS = [datetime(2025, 2, 3, tzinfo=UTC), datetime(2025, 2, 10, tzinfo=UTC)]
 TRAINED = datetime(2024, 12, 20, tzinfo=UTC)  # its reference is of 18 to 31 December
 
@@ -62,6 +62,20 @@ def test_a_window_apart_from_the_reference_or_compared_with_another_window_needs
     assert not [one for one in notes_of(workspace, MONDAYS[0], 7) if "share" in one]
     other = Window(MONDAYS[1], MONDAYS[1] + DAY)
     assert not [one for one in notes_of(workspace, TRAINED, 7, other) if "share" in one]
+
+
+def test_a_window_is_shown_from_midnight_to_midnight_as_its_rows_are_counted(workspace):
+    """A day counts where it begins: noon to noon holds the second of two days."""
+    hours = Window(MONDAYS[0] - 12 * HOUR, MONDAYS[1] + 12 * HOUR)
+    found = explain_model(workspace, NAME, window=hours)
+    assert found.window == Window(MONDAYS[0], MONDAYS[1] + DAY)
+    assert found == explain_model(workspace, NAME, window=found.window)
+    against = explain_model(
+        workspace, NAME, window=found.window, reference=Window(TRAINED - HOUR, TRAINED + HOUR)
+    )
+    assert against.reference == Window(TRAINED, TRAINED + DAY)
+    with pytest.raises(InvalidInput, match="no day begins between 2025-02-03 06:00 and 2025-02-03 18:00 UTC"):
+        explain_model(workspace, NAME, window=Window(MONDAYS[0] + 6 * HOUR, MONDAYS[0] + 18 * HOUR))
 
 
 def notes_of(workspace, start, days, reference=None):
