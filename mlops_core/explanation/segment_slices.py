@@ -22,11 +22,11 @@ from mlops_core.slices import Slice, merge_encoded, merge_slices
 from mlops_core.store import Store
 from mlops_core.workspace import Workspace
 
-__all__ = ["read_segments"]
+__all__ = ["MOST_COLUMNS", "read_segments"]
 
 _LONG: Final = timedelta(weeks=12)
-_MOST_COLUMNS: Final = 20
-"""Of more columns the weeks of ten segments would fill 500 MB."""
+MOST_COLUMNS: Final = 20
+"""Of how many columns the weeks of segments are kept: ten segments fill 40 MB then."""
 
 _State = tuple[int, int]
 """The latest revision of a version's slices of segments, and how many there are: changes when they do."""
@@ -49,7 +49,7 @@ def read_segments(
         state = _state_of(session, version, origin)
     wanted = tuple(sorted(columns))
     is_long = window is not None and window.end - window.start > _LONG
-    if window is None or not is_long or origin != Origin.PRODUCTION or len(wanted) > _MOST_COLUMNS:
+    if window is None or not is_long or origin != Origin.PRODUCTION or len(wanted) > MOST_COLUMNS:
         return _read(workspace.store, version.id, window, origin, wanted, state)
     history = read_history(workspace, version)
     weeks = _weeks_of(history, wanted, state)
@@ -129,7 +129,7 @@ def _weeks_of(history: History, columns: Collection[str], state: _State) -> _Wee
     if known is not None and not {*columns} - {*known.columns}:
         return known
     union = {*columns, *(known.columns if known is not None else ())}
-    chosen = tuple(sorted(union if len(union) <= _MOST_COLUMNS else {*columns}))
+    chosen = tuple(sorted(union if len(union) <= MOST_COLUMNS else {*columns}))
     payloads: list[dict[str, list[bytes]]] = [defaultdict(list) for _ in history.weeks]
     for segment, start, payload in _stored(store, version_id, None, Origin.PRODUCTION):
         for number, week in enumerate(history.weeks):
