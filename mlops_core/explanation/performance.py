@@ -12,6 +12,7 @@ from mlops_core.domain import Metric, Model, ModelVersion, StoreRevision
 from mlops_core.explanation.results import PerformanceChange
 from mlops_core.monitoring.estimating import estimate_windows
 from mlops_core.monitoring.findings import outcomes_in, statistic_name, with_interval
+from mlops_core.monitoring.levels import FEWEST_ROWS
 from mlops_core.monitoring.reading import read_outcomes
 from mlops_core.monitoring.windows import Window
 from mlops_core.slices import Outcomes
@@ -163,6 +164,10 @@ def _estimated(
     """Return the metric without outcomes, in the window and before it, and why there is none."""
     windows = [one for one in (window, earlier) if one.start < one.end]
     now, *before = estimate_windows(workspace, version, metric, windows, segment=segment)
+    if 0 < now.rows < FEWEST_ROWS:
+        few = "1 prediction is" if now.rows == 1 else f"{now.rows} predictions are"
+        reason = f"{few} too few, {FEWEST_ROWS} are needed"
+        return None, None, [f"{statistic_name(metric)} is not estimated: {reason}"]
     notes = [f"{statistic_name(metric)} is not estimated: {now.reason}"] if now.reason else []
     if now.warning:
         notes.append(f"estimated {statistic_name(metric)}: {now.warning}")

@@ -139,7 +139,8 @@ def _gone(grid: Grid, before: CategoricalCounts, after: CategoricalCounts, risen
     first, second = before.known / before.rows, after.known / after.rows
     place = int((first * (1 - risen) - second).argmax())  # it would have made room for them like the others
     fallen = float(first[place] - second[place])
-    if min(fallen, risen) < _RENAMED * max(fallen, risen):
+    room = float(first[place]) * risen  # so much it falls where others come, whatever they are
+    if min(fallen, risen) < _RENAMED * max(fallen, risen) or fallen - room <= (risen - room) / 2:
         return ""
     name = "new names" if len(after.unseen) > 1 else "a new name"
     return (

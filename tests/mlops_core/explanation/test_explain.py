@@ -242,6 +242,14 @@ def test_a_window_of_a_few_rows_is_shown_and_not_judged(department):
     assert any("fewer than 200: nothing is judged" in note for note in found.notes)
 
 
+def test_the_accuracy_of_a_few_rows_is_not_estimated(department):
+    day = Window(window(5).start, window(5).start + timedelta(days=1))
+    found = explain_model(department.workspace, "churn-risk", window=day, segment="region=west")
+    assert (found.performance.measured, found.performance.estimated) == (None, None)
+    few = f"AUC is not estimated: {found.rows} predictions are too few, 200 are needed"
+    assert few in found.notes
+
+
 def test_a_version_without_importance_is_ranked_by_movement_and_says_so(department, monkeypatch):
     monkeypatch.setattr("mlops_core.explanation.explain.importance_of", lambda *_: None)
     found = explain_model(department.workspace, "churn-risk")

@@ -112,6 +112,13 @@ def test_a_value_that_vanished_as_a_new_one_came_is_asked_about():
     assert sentence(first, second).endswith("; '25-34' fell from 18 % to 0 %: new names?")
 
 
+@pytest.mark.parametrize("others", [0, 50])
+def test_a_value_that_merely_made_room_for_a_new_one_has_no_new_name(others):
+    first = ["a"] * (1_000 - others) + ["b"] * others
+    said = sentence(first, [*first, *["new"] * 250])
+    assert said == "Spend 8w holds a new value, 'new', in 20 % of predictions since 3 Feb (n = 250)."
+
+
 @pytest.mark.parametrize(
     ("factor", "said"),
     [
