@@ -153,8 +153,10 @@ def _show_segments(found: "Explanation") -> None:
     if not drifted:
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name, side in (("column", "left"), ("segment", "left"), ("explains", "right"), ("rows", "right")):
-        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=True)
+    for name in ("column", "segment"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=28)
+    for name in ("explains", "rows"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column(found.statistic, justify="right", no_wrap=True)
     for one in drifted:
         for share in one.segments[:_MOST_SEGMENTS]:

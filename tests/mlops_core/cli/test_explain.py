@@ -1,6 +1,7 @@
 """`bigboard explain`, Python and the page's own call give the same answer."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -8,7 +9,8 @@ from typer.testing import CliRunner
 
 import mlops_core
 from mlops_core.cli import app
-from mlops_core.cli.explain import _number
+from mlops_core.cli.explain import _number, _show
+from mlops_core.cli.output import console
 from mlops_core.domain.errors import InvalidInput, NotFound, StoreHeld
 from mlops_core.domain.states import Role
 from mlops_core.explanation.as_json import to_json
@@ -156,3 +158,18 @@ def test_the_workspace_is_closed_again_whatever_happens(folder):
         with pytest.raises((InvalidInput, NotFound)):
             mlops_core.explain("churn-risk", workspace=folder, **bad)
     open_workspace(settings_in(folder)).close()
+
+
+def test_a_very_long_name_leaves_room_for_the_figures(folder):
+    found = mlops_core.explain("churn-risk", workspace=folder)
+    name = "income_" * 30
+    columns = [replace(one, column=name) if one.column == "income" else one for one in found.columns]
+    with console.capture() as printed:
+        _show(replace(found, columns=columns))
+    rows = [line for line in printed.get().splitlines() if line.startswith("income_")]
+    assert [row.split()[-1] for row in rows if "region=west" in row] == [f"{_number(west_of(found))}"]
+
+
+def west_of(found):
+    (west,) = [one for one in found.columns[0].segments if one.segment == "region=west"]
+    return west.value
