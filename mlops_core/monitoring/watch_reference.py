@@ -145,6 +145,8 @@ def guess_problem(source: Source, columns: FileColumns) -> ProblemType:
     """Return what the columns look like: two values are binary, few words or whole numbers are classes."""
     names = [columns.target or columns.prediction, columns.prediction]
     looks = read_columns(source, list(dict.fromkeys(names)))
+    if not looks[columns.prediction].labels and source.rows:
+        raise InvalidInput(f"column '{columns.prediction}' of {source.name} is empty: name the predictions")
     first = looks[names[0]]
     if columns.score or len(first.labels) == 2:
         several = columns.target is not None and len(first.labels) > 2

@@ -242,6 +242,7 @@ def test_a_reference_of_its_own_leaves_every_row_to_production(workspace):
             r"row \d+: column 'proba' holds 1\.\d+, outside \[0, 1\]",
         ),
         (lambda f: f.assign(key=None), COLUMNS, InvalidInput, "every prediction needs its id"),
+        (lambda f: f.assign(label=np.nan), COLUMNS, InvalidInput, "column 'label' of .* is empty"),
         (
             lambda f: f.rename(columns={"country": "outcome"}),
             FileColumns("scored_at", "label", "proba", "churned", "key", ("outcome",)),
