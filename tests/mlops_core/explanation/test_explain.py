@@ -15,6 +15,7 @@ from mlops_core.explanation.explain import explain_model
 from mlops_core.explanation.performance import _figures, measure_performance
 from mlops_core.monitoring.estimating import estimate_windows
 from mlops_core.monitoring.windows import Window
+from mlops_core.registry.importance import Importance
 from tests.mlops_core.explanation.department import DRIFT, END, START, Department, window
 from tests.mlops_core.monitoring.figures import population_stability_index
 
@@ -258,10 +259,8 @@ def test_a_version_without_importance_is_ranked_by_movement_and_says_so(departme
 
 
 def test_importance_is_shown_relative_to_the_largest(department, monkeypatch):
-    class Recorded:
-        values = {"income": 0.02, "age": 0.2}  # noqa: RUF012
-
-    monkeypatch.setattr("mlops_core.explanation.explain.importance_of", lambda *_: Recorded)
+    recorded = Importance({"income": 0.02, "age": 0.2}, "declared", 0)
+    monkeypatch.setattr("mlops_core.explanation.explain.importance_of", lambda *_: recorded)
     found = explain_model(department.workspace, "churn-risk")
     by_name = {one.column: one.importance for one in found.columns}
     assert by_name == {"income": pytest.approx(0.1), "age": 1.0, "prediction": None}
