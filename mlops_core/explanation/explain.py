@@ -142,7 +142,7 @@ def _describe(
     shown: list[ColumnMovement] = []
     parts: dict[str, Part] = {}
     for one in ranked:
-        setting = Setting(asked.window.end.year, one.since, asked.segment)
+        setting = Setting(asked.window.year, one.since, asked.segment)
         described = describe_move(
             one.column,
             data.grids[one.column],

@@ -31,7 +31,7 @@ def headline_of(
     ranked
         Every column, in the order in which they are shown.
     """
-    year = window.end.year
+    year = window.year
     subject = f"{model} ({segment_text(segment)})" if segment else model
     against = f" against {span_text(reference.start, reference.end, year)}" if reference else ""
     if rows < FEWEST_ROWS:

@@ -102,7 +102,7 @@ def drift_in_segments(
             if value is None or judge(value, limits) != Level.CRITICAL:
                 continue
             chance = min(1.0, shift_p_value(first, second, grid) * len(columns) * len(segments))
-            setting = Setting(asked.window.end.year, None, segment)
+            setting = Setting(asked.window.year, None, segment)
             described = describe_move(column, grid, first, second, setting, drifted=True)
             if chance <= FALSE_DISCOVERY_RATE and described is not None:
                 sentence = described[1].sentence

@@ -258,7 +258,7 @@ def _notes(found: Separation, after: Sample, before: Sample) -> list[str]:
 def _with_sentence(together: Together, asked: Question) -> Together:
     other = "the reference"
     if asked.reference is not None:
-        other = span_text(asked.reference.start, asked.reference.end, asked.window.end.year)
+        other = span_text(asked.reference.start, asked.reference.end, asked.window.year)
     by_chance = f"{together.baseline:.2f} by chance, p = {together.p_value:.2f}"
     if not together.differs:
         sentence = f"A classifier cannot tell this window from {other}: AUC {together.auc:.2f} ({by_chance})."

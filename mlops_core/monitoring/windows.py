@@ -14,6 +14,11 @@ class Window:
     start: datetime
     end: datetime
 
+    @property
+    def year(self) -> int:
+        """Return the year of its last moment: 2017 for December 2017, which ends with 1 January 2018."""
+        return (self.end - timedelta.resolution).year
+
     def holds(self, moment: datetime) -> bool:
         """Return whether a moment lies in the window."""
         return self.start <= moment < self.end

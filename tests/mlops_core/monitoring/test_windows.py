@@ -39,3 +39,9 @@ def test_the_end_of_a_window_lies_in_the_next_one():
     window = Window(datetime(2025, 3, 10, tzinfo=UTC), datetime(2025, 3, 17, tzinfo=UTC))
     assert not window.holds(window.end)
     assert window_at(window.end, 7).start == window.end
+
+
+def test_the_year_of_a_window_is_that_of_its_last_moment():
+    december = Window(datetime(2017, 12, 4, tzinfo=UTC), datetime(2018, 1, 1, tzinfo=UTC))
+    assert december.year == 2017
+    assert december.moved(timedelta(days=1)).year == 2018
