@@ -1,7 +1,5 @@
 """Whether a monitor of a column would have warned before accuracy fell, and from which threshold."""
 
-from dataclasses import replace
-
 import pandas as pd
 import streamlit as st
 
@@ -11,7 +9,8 @@ from app.components.download import csv_of, draw_downloads, file_name_of
 from app.components.plain import plain
 from app.components.tables import ROW_PIXELS
 from app.components.titles import draw_title
-from app.explorer.address import View, go_to
+from app.explorer.address import View
+from app.explorer.span import choose_span
 from app.explorer.words import first_upper, short_name
 from app.theme import palette
 from mlops_core.domain.errors import BigboardError
@@ -20,7 +19,6 @@ from mlops_core.explanation.backtest import Backtest, ThresholdOutcome, backtest
 __all__ = ["draw_backtest"]
 
 _backtest = until_changed(backtest_column)
-_SPANS = {7: "Weeks", 1: "Days"}
 
 
 def draw_backtest(view: View) -> None:
@@ -30,11 +28,11 @@ def draw_backtest(view: View) -> None:
             view.model, column=view.column, statistic=view.statistic, segment=view.segment, days=view.days
         )
     except BigboardError as error:
-        _draw_span(view)
+        choose_span(view, "explorer_backtest_span", labelled=False)
         st.info(plain(f"{first_upper(str(error))}."), icon=":material/history_toggle_off:")
         return
     with draw_title(found.sentence, actions=0.26):
-        _draw_span(view)
+        choose_span(view, "explorer_backtest_span", labelled=False)
         name = file_name_of(view.model, "backtest", view.column, view.statistic, view.segment)
         draw_downloads(
             {
@@ -54,24 +52,6 @@ def draw_backtest(view: View) -> None:
     _draw_outcomes(found)
     if found.notes:
         st.caption(plain(" ".join(found.notes)))
-
-
-def _draw_span(view: View) -> None:
-    def choose() -> None:
-        go_to(replace(view, days=st.session_state["explorer_backtest_span"]))
-
-    if st.session_state.get("explorer_backtest_span") != view.days:
-        st.session_state["explorer_backtest_span"] = view.days
-    st.segmented_control(
-        "Windows of",
-        list(_SPANS),
-        key="explorer_backtest_span",
-        format_func=_SPANS.__getitem__,
-        on_change=choose,
-        required=True,
-        label_visibility="collapsed",
-        width="content",
-    )
 
 
 def _draw_outcomes(found: Backtest) -> None:

@@ -1,14 +1,15 @@
 """Save what is shown as a monitor: one click, or after choosing another threshold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import streamlit as st
 
 from app import session
 from app.cache import until_changed
 from app.components.plain import plain
-from app.explorer.address import View, go_to
+from app.explorer.address import View
+from app.explorer.span import choose_span
 from app.explorer.words import in_segment, short_name
 from mlops_core.domain.errors import BigboardError, NotPermitted
 from mlops_core.domain.states import Level, MonitorKind
@@ -42,7 +43,6 @@ class _Offer:
 _backtest = until_changed(backtest_column)
 _SAID = "explorer_said"
 _OTHER = "another value"
-_SPANS = {7: "Weeks", 1: "Days"}
 
 
 def draw_saving(view: View) -> None:
@@ -96,19 +96,7 @@ def _refused() -> str:
 def _draw_choice(view: View) -> None:
     st.markdown(f"**Watch {plain(_what(view))}**")
 
-    def choose_span() -> None:
-        go_to(replace(view, days=st.session_state["explorer_span"]))
-
-    if st.session_state.get("explorer_span") != view.days:
-        st.session_state["explorer_span"] = view.days
-    st.segmented_control(
-        "Windows of",
-        list(_SPANS),
-        key="explorer_span",
-        format_func=_SPANS.__getitem__,
-        on_change=choose_span,
-        required=True,
-    )
+    choose_span(view, "explorer_span")
     offers = {offer.name: offer for offer in _offers(view)}
     name = st.radio(
         "Threshold",
