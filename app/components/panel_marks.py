@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 from itertools import groupby
-from typing import Any, TypeAlias
 
 from app.components.formats import day, period
 from app.components.panels import Panel
+from app.components.time_marks import Part, label, level_line
 from app.theme import Palette
 from mlops_core.domain.states import Level
 from mlops_core.explanation.results import Event
 
 __all__ = ["Part", "curve_names", "event_marks", "limit_marks", "panel_title", "reference_marks"]
-
-Part: TypeAlias = dict[str, Any]
 
 _LABEL_PIXELS = 13
 _LETTER_PIXELS = 6
@@ -87,7 +85,7 @@ def limit_marks(panel: Panel, axis: str, height: float, colors: Palette) -> tupl
         is_warning = limit.level == Level.WARNING
         color = colors.orange if is_warning else colors.red
         beyond = panel.beyond(limit)
-        shapes.append(_level(limit.value, axis, color, "dash"))
+        shapes.append(level_line(limit.value, axis, color, "dash"))
         shapes.append(
             {
                 "type": "rect",
@@ -107,15 +105,15 @@ def limit_marks(panel: Panel, axis: str, height: float, colors: Palette) -> tupl
         beside = [right for other, _, right in placed if abs(other - bottom) < _LABEL_PIXELS]
         shift = max(beside, default=0)
         placed.append((bottom, limit.value, shift + _LETTER_PIXELS * (len(text) + 2)))
-        labels.append(_label(text, limit.value, axis, color, above=limit.above, shift=shift))
+        labels.append(label(text, limit.value, axis, color, above=limit.above, shift=shift))
     return shapes, labels
 
 
 def reference_marks(name: str, value: float, axis: str, colors: Palette) -> tuple[Part, Part]:
     """Return a grey line at a value that the curves are compared with, and its label."""
     return (
-        _level(value, axis, colors.muted, "dot"),
-        _label(f"{name} {value:.3g}", value, axis, colors.muted, right=True),
+        level_line(value, axis, colors.muted, "dot"),
+        label(f"{name} {value:.3g}", value, axis, colors.muted, above=False, right=True),
     )
 
 
@@ -168,40 +166,3 @@ def event_marks(
 def _event_text(event: Event) -> str:
     when = period(event.at, event.end) if event.end else day(event.at)
     return f"{when}: {escape(event.title)}"
-
-
-def _level(value: float, axis: str, color: str, dash: str) -> Part:
-    return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "yref": axis,
-        "y0": value,
-        "y1": value,
-        "line": {"color": color, "width": 1, "dash": dash},
-    }
-
-
-def _label(
-    text: str,
-    value: float,
-    axis: str,
-    color: str,
-    *,
-    above: bool = False,
-    right: bool = False,
-    shift: int = 0,
-) -> Part:
-    return {
-        "text": text,
-        "xref": "paper",
-        "x": 1 if right else 0,
-        "xanchor": "right" if right else "left",
-        "xshift": shift,
-        "yref": axis,
-        "y": value,
-        "yanchor": "bottom" if above else "top",
-        "showarrow": False,
-        "font": {"color": color, "size": 10},
-    }

@@ -58,16 +58,26 @@ def level_line(value: float, axis: str, color: str, dash: str) -> Part:
     }
 
 
-def label(text: str, value: float, axis: str, color: str, *, right: bool = False) -> Part:
-    """Return words above a horizontal line, at its left or right end."""
+def label(
+    text: str,
+    value: float,
+    axis: str,
+    color: str,
+    *,
+    above: bool = True,
+    right: bool = False,
+    shift: int = 0,
+) -> Part:
+    """Return words above or below a horizontal line, at its left or right end, moved by `shift` pixels."""
     return {
         "text": text,
         "xref": "paper",
         "x": 1 if right else 0,
         "xanchor": "right" if right else "left",
+        "xshift": shift,
         "yref": axis,
         "y": value,
-        "yanchor": "bottom",
+        "yanchor": "bottom" if above else "top",
         "showarrow": False,
         "font": {"color": color, "size": 10},
     }
