@@ -23,7 +23,7 @@ _ROUTINE = "Routine"
 _KINDS = {
     "Versions": ("version.", "model."),
     "Features": ("feature.", "feature_table.", "entity.", "snapshot."),
-    "Monitors": ("monitors.",),
+    "Monitors and calendar": ("monitors.", "calendar."),
     "People and settings": ("actor.", "setting.", "workspace."),
     _ROUTINE: ("predictions.", "outcomes.", "features.written"),
 }

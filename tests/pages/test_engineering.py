@@ -29,7 +29,7 @@ def test_the_audit_log_counts_everything_but_routine(console: Workspace, demo_fa
     ("kind", "condition"),
     [
         ("Versions", "action LIKE 'version.%' OR action LIKE 'model.%'"),
-        ("Monitors", "action LIKE 'monitors.%'"),
+        ("Monitors and calendar", "action LIKE 'monitors.%' OR action LIKE 'calendar.%'"),
         ("Routine", ROUTINE),
     ],
 )
