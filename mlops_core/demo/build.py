@@ -20,7 +20,7 @@ from mlops_core.demo.replay import replay_week
 from mlops_core.demo.scenario import Scenario, load_scenario
 from mlops_core.demo.targets import all_targets
 from mlops_core.demo.world import Demo, add_people, declare_features, train_models
-from mlops_core.domain.errors import Conflict, NoWorkspace, StoreError, WarehouseError
+from mlops_core.domain.errors import ArtefactUnwritable, Conflict, NoWorkspace, StoreError, WarehouseError
 from mlops_core.domain.states import Role
 from mlops_core.registry import list_models
 from mlops_core.settings import Settings
@@ -263,7 +263,14 @@ def _explained(settings: Settings) -> Iterator[None]:
     """Turn what a full disk or an unwritable folder causes into one clear error."""
     try:
         yield
-    except (WarehouseError, OSError, duckdb.IOException, OperationalError, DeltaError) as error:
+    except (
+        WarehouseError,
+        ArtefactUnwritable,
+        OSError,
+        duckdb.IOException,
+        OperationalError,
+        DeltaError,
+    ) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StoreError(
             f"the demo could not be built in {settings.workspace} ({reason}): check free space and "

@@ -11,7 +11,8 @@
     │   ├── StoreHeld         another process owns the DuckDB file
     │   ├── StoreForeign      the file is not a Bigboard store, or is damaged
     │   ├── StoreTooNew       a newer release wrote the store
-    │   └── StoreBusy         writers kept colliding until the retries ran out
+    │   ├── StoreBusy         writers kept colliding until the retries ran out
+    │   └── ArtefactUnwritable  the file of an artefact cannot be written
     ├── WarehouseError        a Delta table cannot be read or written
     └── EngineError           the engine that was chosen for counting cannot be used
 
@@ -19,6 +20,7 @@ A message names the thing, the problem and the next step.
 """
 
 __all__ = [
+    "ArtefactUnwritable",
     "BigboardError",
     "Conflict",
     "EngineError",
@@ -62,6 +64,10 @@ class NotPermitted(BigboardError):
 
 class StoreError(BigboardError):
     """The metadata store cannot be used."""
+
+
+class ArtefactUnwritable(StoreError):
+    """The file of an artefact cannot be written: the disk is full, or its folder is not ours."""
 
 
 class NoWorkspace(StoreError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from mlops_core.domain.errors import InvalidInput, NotFound, StoreError
+from mlops_core.domain.errors import ArtefactUnwritable, InvalidInput, NotFound
 from mlops_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def store_estimator(workspace: Workspace, estimator: "BaseEstimator") -> Artefac
     ------
     InvalidInput
         The estimator holds something that skops cannot write.
-    StoreError
+    ArtefactUnwritable
         The folder cannot be written.
     """
     try:
@@ -77,7 +77,7 @@ def store_bytes(workspace: Workspace, data: bytes, suffix: str) -> str:
 
     Raises
     ------
-    StoreError
+    ArtefactUnwritable
         The folder cannot be written.
     """
     digest = hashlib.sha256(data).hexdigest()
@@ -161,7 +161,7 @@ def _write_whole(path: Path, data: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StoreError(
+        raise ArtefactUnwritable(
             f"the artefact cannot be written to {path.parent} ({error.strerror}): check free space and "
             "permissions"
         ) from error

@@ -34,7 +34,7 @@ def store_reference_sample(workspace: Workspace, reference: pa.Table) -> str:
 
     Raises
     ------
-    StoreError
+    ArtefactUnwritable
         The folder cannot be written.
     """
     from pyarrow import parquet
