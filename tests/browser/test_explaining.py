@@ -108,11 +108,11 @@ def test_from_the_board_to_the_reason_and_to_a_saved_monitor_in_three_clicks(
     window.page.wait_for_url("**/model?*")
     window.wait_for_headline(DRIFTED)
     reason = window.page.locator(".st-key-reason")
-    expect(reason).to_contain_text(re.compile(r"Spend 8w .*(rose|fell).* since \d+ Aug", re.DOTALL))
+    expect(reason).to_contain_text(re.compile(r"spend 8w .*(rose|fell).* since \d+ Aug", re.DOTALL))
     expect(reason).to_contain_text("Did accuracy follow?")
     expect(reason).to_contain_text(re.compile(r"Campaign 1\d \(type [ABC]\)"))
 
-    reason.get_by_role("link").filter(has_text="Spend 8w").first.click()
+    reason.get_by_role("link").filter(has_text="spend 8w").first.click()
     window.page.wait_for_url("**/explorer?*")
     window.wait_for_headline(DRIFTED)
     assert (query(window)["of"], query(window)["column"]) == (DRIFTED, MOVED_COLUMN)
