@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
     from mlops_core.domain.actors import Actor, AuditEvent
     from mlops_core.domain.features import Entity, Feature, FeatureInput, FeatureTable, FeatureUse, Snapshot
+    from mlops_core.domain.jobs import Job
     from mlops_core.domain.models import (
         Alias,
         ColumnImportance,
         Metric,
         Model,
+        ModelCard,
+        ModelTag,
         ModelVersion,
         ReferenceProfile,
         StageChange,
+        VersionSnapshot,
     )
     from mlops_core.domain.monitoring import (
         CalendarEvent,
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
         StoredSlice,
         Threshold,
     )
+    from mlops_core.domain.testing import Comparison, TestResult, TestRun, TestSetting
     from mlops_core.domain.workspace import Setting, StoreRevision
 
     metadata: MetaData
@@ -41,16 +46,20 @@ __all__ = [
     "AuditEvent",
     "CalendarEvent",
     "ColumnImportance",
+    "Comparison",
     "Entity",
     "Feature",
     "FeatureInput",
     "FeatureTable",
     "FeatureUse",
+    "Job",
     "JobRun",
     "LogProgress",
     "Measurement",
     "Metric",
     "Model",
+    "ModelCard",
+    "ModelTag",
     "ModelVersion",
     "Monitor",
     "OutcomeSlice",
@@ -60,11 +69,15 @@ __all__ = [
     "StageChange",
     "StoreRevision",
     "StoredSlice",
+    "TestResult",
+    "TestRun",
+    "TestSetting",
     "Threshold",
+    "VersionSnapshot",
     "metadata",
 ]
 
-_MODULES: Final = ("actors", "features", "models", "monitoring", "workspace")
+_MODULES: Final = ("actors", "features", "jobs", "models", "monitoring", "testing", "workspace")
 
 
 def __getattr__(name: str) -> Any:

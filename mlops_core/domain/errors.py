@@ -14,21 +14,31 @@
     │   ├── StoreBusy         writers kept colliding until the retries ran out
     │   └── ArtefactUnwritable  the file of an artefact cannot be written
     ├── WarehouseError        a Delta table cannot be read or written
-    └── EngineError           the engine that was chosen for counting cannot be used
+    ├── EngineError           the engine that was chosen for counting cannot be used
+    ├── ScoringError          an artefact cannot be asked, or did not answer as it should
+    │   ├── ArtefactRefused   its bytes may not or cannot be loaded here
+    │   ├── OutOfTime         it did not answer within its time
+    │   └── OutOfMemory       it wanted more memory than it may have
+    └── Cancelled             somebody asked for the work to stop
 
 A message names the thing, the problem and the next step.
 """
 
 __all__ = [
+    "ArtefactRefused",
     "ArtefactUnwritable",
     "BigboardError",
+    "Cancelled",
     "Conflict",
     "EngineError",
     "InvalidInput",
     "NoWorkspace",
     "NotFound",
     "NotPermitted",
+    "OutOfMemory",
+    "OutOfTime",
     "SchemaMismatch",
+    "ScoringError",
     "StoreBusy",
     "StoreError",
     "StoreForeign",
@@ -100,3 +110,23 @@ class WarehouseError(BigboardError):
 
 class EngineError(BigboardError):
     """The engine that was chosen for counting cannot be used, or failed."""
+
+
+class ScoringError(BigboardError):
+    """An artefact cannot be asked, or did not answer as it should; it runs apart, so nothing else is hurt."""
+
+
+class ArtefactRefused(ScoringError):
+    """The bytes of an artefact may not or cannot be loaded here."""
+
+
+class OutOfTime(ScoringError):
+    """An artefact did not answer within its time, and was stopped."""
+
+
+class OutOfMemory(ScoringError):
+    """An artefact wanted more memory than it may have, and was stopped."""
+
+
+class Cancelled(BigboardError):
+    """Somebody asked for the work to stop; what was done before is kept."""

@@ -35,7 +35,10 @@ class FeatureTable(SQLModel, table=True):
 
 
 class Feature(SQLModel, table=True):
-    """One column of a feature table; its name is unique in the workspace."""
+    """One column of a feature table; its name is unique in the workspace.
+
+    `definition_version` counts how often its definition has changed, from 1.
+    """
 
     __tablename__ = "feature"
 
@@ -47,6 +50,7 @@ class Feature(SQLModel, table=True):
     status: str
     description: str
     created_at: datetime = utc_time()
+    definition_version: int | None = 1
 
 
 class FeatureInput(SQLModel, table=True):
@@ -61,7 +65,7 @@ class FeatureInput(SQLModel, table=True):
 
 
 class FeatureUse(SQLModel, table=True):
-    """A model version that was trained on a feature."""
+    """A model version that was trained on a feature, and on which version of the feature's definition."""
 
     __tablename__ = "feature_use"
     __table_args__ = (
@@ -73,6 +77,7 @@ class FeatureUse(SQLModel, table=True):
     id: int = identity("feature_use")
     model_version_id: int = Field(foreign_key="model_version.id")
     feature_id: int = Field(foreign_key="feature.id")
+    definition_version: int | None = 1
 
 
 class Snapshot(SQLModel, table=True):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import JSON, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from mlops_core.domain.columns import count, document, identity, payload, utc_time
@@ -13,9 +13,12 @@ __all__ = [
     "ColumnImportance",
     "Metric",
     "Model",
+    "ModelCard",
+    "ModelTag",
     "ModelVersion",
     "ReferenceProfile",
     "StageChange",
+    "VersionSnapshot",
 ]
 
 
@@ -36,8 +39,25 @@ class Model(SQLModel, table=True):
     created_at: datetime = utc_time()
 
 
+class ModelTag(SQLModel, table=True):
+    """A word by which models are found."""
+
+    __tablename__ = "model_tag"
+    __table_args__ = (UniqueConstraint("model_id", "tag", name="model_tag_model_id_tag_key"),)
+
+    id: int = identity("model_tag")
+    model_id: int = Field(foreign_key="model.id")
+    tag: str
+
+
 class ModelVersion(SQLModel, table=True):
-    """One trained state of a model, numbered from 1 within it."""
+    """One trained state of a model, numbered from 1 within it.
+
+    `environment` maps `python` and the packages that matter to their versions, None in versions older than
+    that. `snapshot_id` is what it was trained on first of all; `VersionSnapshot` has the others.
+    `predictions_digest` names the artefact with the predictions for its evaluation snapshot that were handed
+    over with a version whose own artefact cannot be asked.
+    """
 
     __tablename__ = "model_version"
     __table_args__ = (UniqueConstraint("model_id", "number", name="model_version_model_id_number_key"),)
@@ -57,6 +77,42 @@ class ModelVersion(SQLModel, table=True):
     hyper_parameters: dict[str, Any] = document()
     columns: list[str] = document(list)
     created_at: datetime = utc_time()
+    environment: dict[str, str] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    predictions_digest: str | None = None
+
+
+class VersionSnapshot(SQLModel, table=True):
+    """Data that a version was made or measured with; `use` is a `SnapshotUse`."""
+
+    __tablename__ = "version_snapshot"
+    __table_args__ = (
+        UniqueConstraint(
+            "model_version_id",
+            "snapshot_id",
+            "use",
+            name="version_snapshot_model_version_id_snapshot_id_use_key",
+        ),
+    )
+
+    id: int = identity("version_snapshot")
+    model_version_id: int = Field(foreign_key="model_version.id")
+    snapshot_id: int = Field(foreign_key="snapshot.id")
+    use: str
+
+
+class ModelCard(SQLModel, table=True):
+    """What a version is for, where it must not be used, whom it was checked on; the newest row holds."""
+
+    __tablename__ = "model_card"
+
+    id: int = identity("model_card")
+    model_version_id: int = Field(foreign_key="model_version.id")
+    intended_use: str
+    limits: str
+    protected_attributes: list[str] = document(list)
+    considerations: str
+    actor_id: int = Field(foreign_key="actor.id")
+    at: datetime = utc_time()
 
 
 class StageChange(SQLModel, table=True):
@@ -84,7 +140,10 @@ class Alias(SQLModel, table=True):
 
 
 class Metric(SQLModel, table=True):
-    """A figure measured on a named part of the data when the version was registered."""
+    """A figure measured on a named part of the data when the version was registered.
+
+    `snapshot_id` is that data, None where it was not handed over.
+    """
 
     __tablename__ = "metric"
 
@@ -94,6 +153,7 @@ class Metric(SQLModel, table=True):
     data: str
     value: float
     rows: int = count()
+    snapshot_id: int | None = None
 
 
 class ReferenceProfile(SQLModel, table=True):

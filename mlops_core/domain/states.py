@@ -12,7 +12,10 @@ __all__ = [
     "Origin",
     "ProblemType",
     "Role",
+    "SnapshotUse",
     "Stage",
+    "TestStatus",
+    "Verdict",
 ]
 
 
@@ -119,9 +122,46 @@ class Origin(StrEnum):
 
 
 class JobState(StrEnum):
-    """How a job run stands or ended."""
+    """How a job or a run stands or ended."""
 
+    QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nothing more will happen."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class SnapshotUse(StrEnum):
+    """What a version has done with a snapshot."""
+
+    TRAINING = "training"
+    EVALUATION = "evaluation"
+
+
+class TestStatus(StrEnum):
+    """How a test of a version ended; only `passed` and `skipped` let the version pass.
+
+    `SKIPPED` says that the test does not apply, `ERROR` that it could not be carried out.
+    """
+
+    __test__ = False
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+class Verdict(StrEnum):
+    """What a comparison says of the challenger."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NO_EVIDENCE = "no_evidence"
+    WORSE_IN_SEGMENT = "worse_in_segment"
