@@ -6,7 +6,7 @@ from typing import TypeAlias
 __all__ = ["Progress", "unheard"]
 
 Progress: TypeAlias = Callable[[int, int, str], None]
-"""Called with the steps done, the steps in all and what is done now; it raises `Cancelled` to stop the work."""
+"""Called with the steps done, the steps in all and what is done now; raises `Cancelled` to stop the work."""
 
 
 def unheard(done: int, total: int, doing: str) -> None:
