@@ -3,9 +3,10 @@
 The rows are those of a model of the demo: its own reference, and the last eight weeks of its prediction log.
 A drift is planted in the last four weeks, the version's own estimator scores these rows again, everything is
 logged into a fresh workspace, and `explain_model` is asked why they differ from the reference. What shows
-only in columns together is asked of `tell_windows_apart`, and what no column shows over all rows of
-`drift_in_segments`; the table says so. A label shift counts as named first if the prediction is the first of
-the outputs: the inputs that it follows from move with it, and are named before it.
+only in columns together is asked of `tell_windows_apart`. What moved in one segment has to be named with that
+segment: as the one that explains most of the move, or, where no input drifted over all rows, as the first of
+those that drifted inside a segment. A label shift counts as named first if the prediction is the first of the
+outputs: the inputs that it follows from move with it, and are named before it.
 
 The same weeks as they are, and weeks that are rows of the reference left out of it, show what is named where
 nothing was planted. Real weeks are not free of drift: the season changes.
@@ -17,7 +18,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -32,9 +33,8 @@ from benchmarks.drifts_to_plant import DRIFTS, WEEK, WEEKS, Case, Plant, Planted
 from mlops_core.clock import FixedClock
 from mlops_core.domain.states import LogKind, Stage
 from mlops_core.explanation.explain import explain_model
-from mlops_core.explanation.in_segments import SegmentDrift, drift_in_segments
 from mlops_core.explanation.ranking import OUTPUTS
-from mlops_core.explanation.results import Explanation
+from mlops_core.explanation.results import Explanation, SegmentDrift
 from mlops_core.explanation.together import Together, tell_windows_apart
 from mlops_core.features import store_training_data
 from mlops_core.monitoring import log_predictions, run_monitoring
@@ -98,7 +98,7 @@ def judge(drift: str, planted: Planted, found: Explanation) -> Verdict:
     return Verdict(drift, title, place, one.adjusted_p_value, sentence, ", ".join(named[:4]))
 
 
-def judge_inside(verdict: Verdict, planted: Planted, found: list[SegmentDrift]) -> Verdict:
+def judge_inside(verdict: Verdict, planted: Planted, found: Sequence[SegmentDrift]) -> Verdict:
     """Look a column that did not drift over all rows up among those that drifted inside a segment."""
     named = [(one.column, one.segment) for one in found]
     looked_for = planted.columns[0], planted.segment
@@ -189,8 +189,7 @@ class Bench:
                 return judge_pair(drift, planted, together), found
             verdict = judge(drift, planted, found)
             if planted.segment and verdict.place is None:
-                inside = drift_in_segments(workspace, self.case.name, window=found.window)
-                verdict = judge_inside(verdict, planted, inside)
+                verdict = judge_inside(verdict, planted, found.in_segments)
             return verdict, found
         finally:
             workspace.close()
@@ -240,9 +239,7 @@ def read_case(workspace: Workspace, name: str) -> Case:
     )
 
 
-def without_drift(
-    case: Case, folder: Path, draws: int
-) -> Iterator[tuple[str, Explanation, list[SegmentDrift], Together]]:
+def without_drift(case: Case, folder: Path, draws: int) -> Iterator[tuple[str, Explanation, Together]]:
     """Explain the weeks as they are, and weeks of rows that were taken out of the reference."""
     for draw in range(draws + 1):
         title, given = "the weeks as they were", case
@@ -258,10 +255,9 @@ def without_drift(
             given = replace(case, reference=rest, log=log)
         bench = Bench(given, folder / title.replace(" ", "-"))
         workspace, explanation = bench.explain(given.window_rows, "same")
-        inside = drift_in_segments(workspace, case.name)
         together = tell_windows_apart(workspace, case.name, window=explanation.window)
         workspace.close()
-        yield title, explanation, inside, together
+        yield title, explanation, together
 
 
 def _settings(folder: Path) -> Settings:
@@ -298,10 +294,10 @@ def main() -> None:
                     flush=True,
                 )
             print(f"  named first: {first} of {len(DRIFTS)}")
-            for title, explanation, inside, together in without_drift(case, Path(folder), arguments.draws):
+            for title, explanation, together in without_drift(case, Path(folder), arguments.draws):
                 print(
                     f"  {title}: {len(explanation.drifted)} of {len(explanation.columns)} columns named, "
-                    f"{len(inside)} inside segments; {together.sentence}",
+                    f"{len(explanation.in_segments)} inside segments; {together.sentence}",
                     flush=True,
                 )
 

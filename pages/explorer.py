@@ -9,6 +9,7 @@ from app.components.plain import plain
 from app.explorer.address import View, read_view, with_column
 from app.explorer.body import draw_body
 from app.explorer.controls import draw_model_choice, draw_statistic_choice, draw_view_choices
+from app.explorer.inside import draw_inside
 from app.explorer.saving import draw_saved, draw_saving
 from app.explorer.words import first_upper
 from app.navigation import pages
@@ -72,6 +73,7 @@ def _draw() -> None:
     _draw_headline(explanation)
     _draw_controls(models, view, span, explanation)
     _draw_problems([*problems, *missing])
+    draw_inside(view, explanation)
     draw_body(view, explanation)
 
 
@@ -79,6 +81,8 @@ def _draw_headline(explanation: Explanation) -> None:
     worst = max(
         (one.level for one in explanation.columns), key=lambda one: one.severity, default=Level.UNKNOWN
     )
+    if explanation.in_segments:
+        worst = max(worst, Level.CRITICAL, key=lambda one: one.severity)
     style = status_style(worst)
     said = [explanation.performance.sentence] if explanation.performance else []
     if explanation.since and explanation.events:

@@ -23,6 +23,7 @@ def draw_ranking(explanation: Explanation, column: str, on_open: Callable[[str],
     """Draw the ranking with one column marked; a click on a row calls `on_open` with its column."""
     columns = explanation.columns
     names = [one.column for one in columns]
+    inside = {one.column for one in explanation.in_segments}
     known = any(one.importance is not None for one in columns)
     frame = pd.DataFrame(
         {
@@ -30,7 +31,7 @@ def draw_ranking(explanation: Explanation, column: str, on_open: Callable[[str],
             "value": [one.value for one in columns],
             "trend": [[0.0 if value is None else value for value in one.trend] for one in columns],
             "importance": [_importance(one) for one in columns],
-            "status": [_status(one) for one in columns],
+            "status": [_status(one, one.column in inside) for one in columns],
         }
     )
     if not known:
@@ -44,7 +45,7 @@ def draw_ranking(explanation: Explanation, column: str, on_open: Callable[[str],
 
     st.markdown(f"**{ranking_title(explanation)}**")
     st.dataframe(
-        _styled(frame, columns, names.index(column)),
+        _styled(frame, [_level(one, one.column in inside) for one in columns], names.index(column)),
         hide_index=True,
         column_config=_configuration(explanation),
         row_height=ROW_PIXELS,
@@ -87,12 +88,9 @@ def ranking_csv(explanation: Explanation) -> bytes:
     )
 
 
-def _styled(frame: pd.DataFrame, columns: Sequence[ColumnMovement], chosen: int) -> Any:
+def _styled(frame: pd.DataFrame, levels: Sequence[Level], chosen: int) -> Any:
     colors = palette()
-    css = [
-        f"color: {level_color(one.level)}; font-weight: 600" if one.level.is_outside else ""
-        for one in columns
-    ]
+    css = [f"color: {level_color(one)}; font-weight: 600" if one.is_outside else "" for one in levels]
     row = f"background-color: {colors.window_band}; font-weight: 600"
     style = frame.style.apply(lambda _: css, subset=["status"])
     return style.apply(lambda _: [row] * frame.shape[1], axis=1, subset=pd.IndexSlice[[chosen], :])
@@ -126,7 +124,13 @@ def _importance(movement: ColumnMovement) -> str:
     return "—" if movement.importance is None else f"{movement.importance:.2f}"
 
 
-def _status(movement: ColumnMovement) -> str:
+def _level(movement: ColumnMovement, inside: bool) -> Level:
+    return Level.CRITICAL if inside else movement.level
+
+
+def _status(movement: ColumnMovement, inside: bool) -> str:
+    if inside:
+        return status_text(_level(movement, inside), "in segment")
     if movement.value is None:
         return status_text(Level.UNKNOWN, "not defined")
     return status_text(movement.level, movement.level.replace("_", " "))

@@ -125,6 +125,7 @@ def since_title(explanation: Explanation, movement: ColumnMovement) -> str:
     elif movement.drifted:
         beginning = f"{movement.column} drifted in this window"
     else:
-        beginning = f"{movement.column} stays close to its reference"
+        inside = any(one.column == movement.column for one in explanation.in_segments)
+        beginning = f"{movement.column} stays close to its reference{' over all rows' if inside else ''}"
         words = ("accuracy did not fall", "accuracy fell")
     return beginning if followed is None else f"{beginning}; {words[followed]}"

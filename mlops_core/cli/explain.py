@@ -24,6 +24,7 @@ _LEVELS = {
 }
 _MOST_SHOWN = 20
 _MOST_SEGMENTS = 3
+_MOST_INSIDE = 10
 
 
 def explain(
@@ -94,10 +95,13 @@ def _show(found: "Explanation") -> None:
             _say(f"\n{one.move.sentence}")
         if one.segments_sentence:
             _say(one.segments_sentence)
+    for drift in found.in_segments[:_MOST_INSIDE]:
+        _say(f"\n{drift.sentence}")
     if found.performance is not None:
         _say(f"\n{found.performance.sentence}")
     _show_columns(found)
     _show_segments(found)
+    _show_inside(found)
     if found.events:
         near = found.since or found.window.start
         _say(f"\nWhat happened near {near.day} {near:%b %Y}", style="bold")
@@ -169,6 +173,31 @@ def _show_segments(found: "Explanation") -> None:
             )
     console.print()
     console.print(table)
+
+
+def _show_inside(found: "Explanation") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not found.in_segments:
+        return
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("column", "inside segment"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=28)
+    for name in ("rows", found.statistic, "p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found.in_segments[:_MOST_INSIDE]:
+        table.add_row(
+            escape(one.column),
+            escape(one.segment),
+            f"{one.rows:,}",
+            _number(one.value),
+            _chance(one.adjusted_p_value),
+        )
+    console.print()
+    console.print(table)
+    if len(found.in_segments) > _MOST_INSIDE:
+        _say(f"and {len(found.in_segments) - _MOST_INSIDE} more: --json shows them all", style="dim")
 
 
 def _status(one: "ColumnMovement") -> str:

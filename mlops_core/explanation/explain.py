@@ -12,12 +12,13 @@ from mlops_core.domain import ModelVersion, StoreRevision
 from mlops_core.domain.states import Origin
 from mlops_core.explanation.events import events_near
 from mlops_core.explanation.headline import headline_of
+from mlops_core.explanation.in_segments import drift_in_segments
 from mlops_core.explanation.movement import Movement, measure_movements
 from mlops_core.explanation.moves import Part
 from mlops_core.explanation.performance import measure_performance
 from mlops_core.explanation.question import Data, Question, look_up, read_data
 from mlops_core.explanation.ranking import OUTPUTS, rank_columns, relative_importance
-from mlops_core.explanation.results import ColumnMovement, Event, Explanation, Shares
+from mlops_core.explanation.results import ColumnMovement, Event, Explanation, SegmentDrift, Shares
 from mlops_core.explanation.segment_slices import MOST_COLUMNS, read_segments
 from mlops_core.explanation.segments import explain_by_segment
 from mlops_core.explanation.sentences import describe_move
@@ -80,6 +81,7 @@ def explain_model(
     importance, unknown = _importance(asked, data.columns)
     ranked = rank_columns(movements, importance, statistic)
     shown = _describe(asked, data, ranked, importance)
+    in_segments, unseen = _inside(asked, data, movements, importance)
     performance, untold = measure_performance(
         workspace,
         asked.model,
@@ -107,13 +109,15 @@ def explain_model(
             reference=asked.reference,
             segment=segment,
             statistic=statistic,
+            in_segments=in_segments,
         ),
         columns=shown,
         weeks=data.weeks,
         performance=performance,
         events=[],
-        notes=[*data.notes, *_notes_on_rows(asked, data), *unknown, *untold],
+        notes=[*data.notes, *_notes_on_rows(asked, data), *unknown, *unseen, *untold],
         shares={one.column: _shares(one.column, data) for one in ranked},
+        in_segments=in_segments,
     )
     return replace(explanation, events=_events(asked, explanation))
 
@@ -204,6 +208,15 @@ def _with_segments(
             one = replace(one, segments=segments, segments_sentence=sentence)
         result.append(one)
     return result
+
+
+def _inside(
+    asked: Question, data: Data, movements: Sequence[Movement], importance: dict[str, float]
+) -> tuple[list[SegmentDrift], list[str]]:
+    """Look into the segments where no input drifted over all rows."""
+    if any(one.level.is_outside for one in movements if one.column not in OUTPUTS):
+        return [], []
+    return drift_in_segments(asked, data, movements, importance)
 
 
 def _shares(name: str, data: Data) -> Shares:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mlops_core.domain.states import Level
 from mlops_core.explanation.movement import Movement, limits_of
+from mlops_core.explanation.results import SegmentDrift
 from mlops_core.explanation.wording import day_text, segment_text, span_text
 from mlops_core.monitoring.levels import FEWEST_ROWS
 from mlops_core.monitoring.windows import Window
@@ -23,6 +24,7 @@ def headline_of(
     reference: Window | None,
     segment: str,
     statistic: str,
+    in_segments: Sequence[SegmentDrift] = (),
 ) -> str:
     """Return `customer-loyalty drifted in 1 of 14 columns: age, since 6 Nov`.
 
@@ -30,6 +32,8 @@ def headline_of(
     ----------
     ranked
         Every column, in the order in which they are shown.
+    in_segments
+        The inputs that drifted inside a segment alone: they are named where no input drifted over all rows.
     """
     year = window.year
     subject = f"{model} ({segment_text(segment)})" if segment else model
@@ -47,7 +51,10 @@ def headline_of(
         names += f" and {more:,} more" if more > 0 else ""
         since = min(one.since for one in drifted if one.since is not None)
         where = f"{len(drifted):,} of {total}: {names}"
-        return f"{subject} drifted{against} in {where}, since {day_text(since, year)}"
+        inside = f"; no input did over all rows, but {_inside(in_segments)}" if in_segments else ""
+        return f"{subject} drifted{against} in {where}, since {day_text(since, year)}{inside}"
+    if in_segments:
+        return f"{subject} did not drift{against} over all rows; {_inside(in_segments)}"
     higher = DRIFT_STATISTICS[statistic].higher_is_drift
     values = {one.column: one.value for one in ranked if one.value is not None}
     if not values:
@@ -57,3 +64,12 @@ def headline_of(
     furthest = (max if higher else min)(values, key=lambda column: values[column])
     verb = "did not drift" if limits_of(statistic) else "moved"
     return f"{subject} {verb}{against}: of {total} {furthest} moved furthest"
+
+
+def _inside(found: Sequence[SegmentDrift]) -> str:
+    """Return `spend_8w did in age 45-54, income in region west and 2 more`."""
+    places = [f"{one.column} in {segment_text(one.segment)}" for one in found[:_MOST_NAMED]]
+    first = found[0]
+    places[0] = f"{first.column} did in {segment_text(first.segment)}"
+    more = len(found) - _MOST_NAMED
+    return ", ".join(places) + (f" and {more:,} more" if more > 0 else "")

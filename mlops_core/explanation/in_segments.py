@@ -1,110 +1,123 @@
-"""Columns that stayed as they are over all rows and drifted inside one segment, which the others hide."""
+"""Inputs that stayed as they are over all rows and drifted inside one segment, which the others hide."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from mlops_core.domain.states import Level, Origin
-from mlops_core.explanation.movement import limits_of
-from mlops_core.explanation.question import look_up, read_data
+from mlops_core.explanation.movement import Movement, limits_of
+from mlops_core.explanation.question import Data, Question
 from mlops_core.explanation.ranking import OUTPUTS
-from mlops_core.explanation.segment_slices import read_segments
+from mlops_core.explanation.results import SegmentDrift
+from mlops_core.explanation.segment_slices import LONG, MOST_COLUMNS, read_segments
 from mlops_core.explanation.sentences import describe_move
 from mlops_core.explanation.wording import Setting
-from mlops_core.monitoring.levels import FEWEST_ROWS, judge
-from mlops_core.monitoring.windows import Window
+from mlops_core.monitoring.levels import FEWEST_ROWS, Limit, judge
+from mlops_core.slices import Counts, Grid, Slice
 from mlops_core.statistics import DRIFT_STATISTICS
 from mlops_core.statistics.many_windows import drift_of_windows
 from mlops_core.statistics.significance import FALSE_DISCOVERY_RATE, shift_p_value
-from mlops_core.workspace import Workspace
 
-__all__ = ["SegmentDrift", "drift_in_segments"]
+__all__ = ["drift_in_segments"]
 
-
-@dataclass(frozen=True, slots=True)
-class SegmentDrift:
-    """One column in one segment.
-
-    Attributes
-    ----------
-    segment
-        `column=value`.
-    value
-        The statistic inside the segment.
-    adjusted_p_value
-        Multiplied by the number of columns in all segments (Bonferroni).
-    rows, reference_rows
-        Of the segment, in the window and in the reference.
-    sentence
-        `Spend 8w above 812 rose from 10 % to 31.5 % of predictions with age 45-54 (n = 402).`
-    """
-
-    column: str
-    segment: str
-    value: float
-    adjusted_p_value: float
-    rows: int
-    reference_rows: int
-    sentence: str
+_MOST_LOOKED_AT: Final = 200
+_SLOW: Final = frozenset({"wasserstein", "wasserstein_normalised"})
 
 
 def drift_in_segments(
-    workspace: Workspace,
-    name: str,
-    *,
-    window: Window | None = None,
-    reference: Window | None = None,
-    statistic: str = "psi",
-) -> list[SegmentDrift]:
-    """Return the inputs that are critical inside a segment, and did not drift over all rows.
+    asked: Question, data: Data, movements: Sequence[Movement], importance: Mapping[str, float]
+) -> tuple[list[SegmentDrift], list[str]]:
+    """Return the inputs that are critical inside a segment and not outside a limit over all rows, and notes.
 
-    Every column is measured in every segment that has enough rows in the window to be judged. These are
+    Every such input is measured in every segment that has enough rows in the window to be judged. These are
     few, often of the same customers week after week: what would be a warning for all rows is no news in one
-    of many segments.
+    of many segments. The chance of a move is multiplied by the number of inputs in all segments (Bonferroni).
+
+    Of a model with very many inputs the most important are looked at: 200, and 20 where a window is longer
+    than 12 weeks. A note says so.
 
     Parameters
     ----------
-    window, reference, statistic
-        As in `explain_model`. For a statistic without limits nothing is returned.
+    movements
+        Of every column over all rows.
+    importance
+        By column, where it is known.
 
     Returns
     -------
-    list of SegmentDrift
-        The largest move first.
-
-    Raises
-    ------
-    NotFound, InvalidInput
-        See `explain_model`.
+    list of SegmentDrift, list of str
+        The largest move first. Nothing inside a segment, for a model without segments, or for a statistic
+        without limits.
     """
-    asked = look_up(workspace, name, window, reference, "", statistic)
-    limits = limits_of(statistic)
-    if not limits or not asked.model.segment_columns:
-        return []
-    data = read_data(asked)
-    columns = [one for one in data.columns if one not in OUTPUTS]
-    origin = Origin.PRODUCTION if reference is not None else Origin.REFERENCE
-    before = read_segments(workspace, asked.version, reference, origin=origin, columns=columns)
-    after = read_segments(workspace, asked.version, asked.window, origin=Origin.PRODUCTION, columns=columns)
+    limits = limits_of(asked.statistic)
+    if asked.segment or not limits or not asked.model.segment_columns or data.after.rows < FEWEST_ROWS:
+        return [], []
+    names, notes = _looked_at(asked, data, importance)
+    origin = Origin.PRODUCTION if asked.reference is not None else Origin.REFERENCE
+    workspace, version = asked.workspace, asked.version
+    before = read_segments(workspace, version, asked.reference, origin=origin, columns=names)
+    after = read_segments(workspace, version, asked.window, origin=Origin.PRODUCTION, columns=names)
     segments = [one for one in sorted(before.keys() & after.keys()) if after[one].rows >= FEWEST_ROWS]
-    higher = DRIFT_STATISTICS[statistic].higher_is_drift
+    whole = {one.column: one.value for one in movements}
     found: list[SegmentDrift] = []
-    for column in columns:
-        grid = data.grids[column]
-        whole = drift_of_windows(statistic, data.before.columns[column], [data.after.columns[column]], grid)[
-            0
-        ]
-        if whole is None or judge(whole, limits).is_outside:
+    for column in names:
+        if whole[column] is None or judge(whole[column], limits).is_outside:
             continue
-        for segment in segments:
-            first, second = before[segment].columns.get(column), after[segment].columns.get(column)
-            if first is None or second is None or segment.startswith(f"{column}="):
-                continue
-            value = drift_of_windows(statistic, first, [second], grid)[0]
-            if value is None or judge(value, limits) != Level.CRITICAL:
-                continue
-            chance = min(1.0, shift_p_value(first, second, grid) * len(columns) * len(segments))
-            setting = Setting(asked.window.year, None, segment)
-            described = describe_move(column, grid, first, second, setting, drifted=True)
-            if chance <= FALSE_DISCOVERY_RATE and described is not None:
-                sentence = described[1].sentence
-                found.append(SegmentDrift(column, segment, value, chance, second.rows, first.rows, sentence))
-    return sorted(found, key=lambda one: (-one.value if higher else one.value, one.column, one.segment))
+        found += _inside(column, data.grids[column], asked, limits, segments, before, after, len(names))
+    sign = -1 if DRIFT_STATISTICS[asked.statistic].higher_is_drift else 1
+    return sorted(found, key=lambda one: (sign * one.value, one.column, one.segment)), notes
+
+
+def _looked_at(asked: Question, data: Data, importance: Mapping[str, float]) -> tuple[list[str], list[str]]:
+    inputs = [one for one in data.columns if one not in OUTPUTS]
+    windows = [one for one in (asked.window, asked.reference) if one is not None]
+    is_long = any(one.end - one.start > LONG for one in windows)
+    most = MOST_COLUMNS if is_long else _MOST_LOOKED_AT
+    if len(inputs) <= most:
+        return inputs, []
+    chosen = {*sorted(inputs, key=lambda one: -importance.get(one, 0.0))[:most]}
+    shorter = " in windows of more than 12 weeks" if is_long and len(inputs) <= _MOST_LOOKED_AT else ""
+    return [one for one in inputs if one in chosen], [
+        f"drift inside single segments was looked for in the {most} most important of {len(inputs):,} "
+        f"inputs alone{shorter}: choose a segment to see all of them in it"
+    ]
+
+
+def _inside(
+    column: str,
+    grid: Grid,
+    asked: Question,
+    limits: Sequence[Limit],
+    segments: Sequence[str],
+    before: Mapping[str, Slice],
+    after: Mapping[str, Slice],
+    inputs: int,
+) -> Iterator[SegmentDrift]:
+    """Yield the segments in which one column is critical."""
+    for segment in segments:
+        first, second = before[segment].columns.get(column), after[segment].columns.get(column)
+        if first is None or second is None or segment.startswith(f"{column}="):
+            continue
+        moved = _moved(asked.statistic, first, second, grid, limits, inputs * len(segments))
+        if moved is None:
+            continue
+        setting = Setting(asked.window.year, None, segment)
+        described = describe_move(column, grid, first, second, setting, drifted=True)
+        if described is not None:
+            yield SegmentDrift(column, segment, *moved, second.rows, first.rows, described[1].sentence)
+
+
+def _moved(
+    statistic: str, before: Counts, after: Counts, grid: Grid, limits: Sequence[Limit], tests: int
+) -> tuple[float, float] | None:
+    """Return the statistic and the corrected p-value, None where either is in range; the quicker is first."""
+
+    def chance() -> float:
+        return min(1.0, shift_p_value(before, after, grid) * tests)
+
+    if statistic in _SLOW and chance() > FALSE_DISCOVERY_RATE:
+        return None
+    value = drift_of_windows(statistic, before, [after], grid)[0]
+    if value is None or judge(value, limits) != Level.CRITICAL:
+        return None
+    found = chance()
+    return (value, found) if found <= FALSE_DISCOVERY_RATE else None

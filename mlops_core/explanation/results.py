@@ -13,6 +13,7 @@ __all__ = [
     "Explanation",
     "Move",
     "PerformanceChange",
+    "SegmentDrift",
     "SegmentShare",
     "Shares",
 ]
@@ -71,6 +72,8 @@ class SegmentShare:
     explained
         Its part of the change of the moved share; the parts of one segment column add up to 1. It may be
         negative, or above 1, where segments moved against each other.
+    stands_out
+        Whether the sentence beside it names this segment; none does where all moved alike.
     """
 
     segment: str
@@ -78,6 +81,7 @@ class SegmentShare:
     rows: int
     reference_rows: int
     explained: float
+    stands_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,34 @@ class ColumnMovement:
     def drifted(self) -> bool:
         """Return whether the column is outside its limits, and not by chance."""
         return self.level.is_outside
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentDrift:
+    """An input that drifted inside one segment while over all rows it did not.
+
+    Attributes
+    ----------
+    segment
+        `column=value`.
+    value
+        The statistic inside the segment, against the same segment of the reference.
+    adjusted_p_value
+        The chance of such a move without drift, multiplied by the number of inputs in all segments
+        (Bonferroni).
+    rows, reference_rows
+        Of the segment, in the window and in the reference.
+    sentence
+        `Of predictions with age 45-54, those with spend 8w above 812 rose from 10 % to 31.5 % (n = 402).`
+    """
+
+    column: str
+    segment: str
+    value: float
+    adjusted_p_value: float
+    rows: int
+    reference_rows: int
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +238,9 @@ class Explanation:
         What could not be answered, and why, in words.
     shares
         How the rows of each column are spread, by column.
+    in_segments
+        The inputs that drifted inside a segment alone, the largest move first; looked for where no input
+        drifted over all rows, and empty otherwise.
     """
 
     model: str
@@ -223,6 +258,7 @@ class Explanation:
     events: Sequence[Event]
     notes: Sequence[str]
     shares: dict[str, Shares]
+    in_segments: Sequence[SegmentDrift] = field(default_factory=list)
 
     @property
     def drifted(self) -> Sequence[ColumnMovement]:

@@ -22,11 +22,16 @@ from mlops_core.slices import Slice, merge_encoded, merge_slices
 from mlops_core.store import Store
 from mlops_core.workspace import Workspace
 
-__all__ = ["MOST_COLUMNS", "read_segments"]
+__all__ = ["LONG", "MOST_COLUMNS", "read_segments"]
 
-_LONG: Final = timedelta(weeks=12)
+LONG: Final = timedelta(weeks=12)
+"""The weeks of longer windows are kept."""
+
 MOST_COLUMNS: Final = 20
-"""Of how many columns the weeks of segments are kept: ten segments fill 40 MB then."""
+"""Of how many columns the weeks of segments are read."""
+
+_MOST_KEPT: Final = 2 * MOST_COLUMNS
+"""Of how many they are kept, those that drifted and those that matter most: ten segments fill 80 MB then."""
 
 _State = tuple[int, int]
 """The latest revision of a version's slices of segments, and how many there are: changes when they do."""
@@ -48,9 +53,10 @@ def read_segments(
     with workspace.store.read() as session:
         state = _state_of(session, version, origin)
     wanted = tuple(sorted(columns))
-    is_long = window is not None and window.end - window.start > _LONG
+    is_long = window is not None and window.end - window.start > LONG
     if window is None or not is_long or origin != Origin.PRODUCTION or len(wanted) > MOST_COLUMNS:
-        return _read(workspace.store, version.id, window, origin, wanted, state)
+        read = _read if len(wanted) <= MOST_COLUMNS else _read_wide
+        return read(workspace.store, version.id, window, origin, wanted, state)
     history = read_history(workspace, version)
     weeks = _weeks_of(history, wanted, state)
     whole, rest = history.parts_of(window)
@@ -76,8 +82,7 @@ def _state_of(session: Session, version: ModelVersion, origin: Origin) -> _State
     return revision or 0, rows
 
 
-@lru_cache(maxsize=32)
-def _read(
+def _sum(
     store: Store,
     version_id: int,
     window: Window | None,
@@ -89,6 +94,10 @@ def _read(
     for segment, _, payload in _stored(store, version_id, window, origin):
         payloads[segment].append(payload)
     return {segment: merge_encoded(found, columns) for segment, found in payloads.items()}
+
+
+_read = lru_cache(maxsize=32)(_sum)
+_read_wide = lru_cache(maxsize=4)(_sum)  # of 200 columns, ten segments fill 11 MB
 
 
 def _stored(
@@ -129,7 +138,7 @@ def _weeks_of(history: History, columns: Collection[str], state: _State) -> _Wee
     if known is not None and not {*columns} - {*known.columns}:
         return known
     union = {*columns, *(known.columns if known is not None else ())}
-    chosen = tuple(sorted(union if len(union) <= MOST_COLUMNS else {*columns}))
+    chosen = tuple(sorted(union if len(union) <= _MOST_KEPT else {*columns}))
     payloads: list[dict[str, list[bytes]]] = [defaultdict(list) for _ in history.weeks]
     for segment, start, payload in _stored(store, version_id, None, Origin.PRODUCTION):
         for number, week in enumerate(history.weeks):

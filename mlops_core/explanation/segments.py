@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mlops_core.explanation.moves import Part
@@ -63,7 +63,8 @@ def explain_by_segment(
         values = sorted({one for one in (*before, *after) if one.startswith(f"{name}=")})
         found += _decompose(column, part, grid, statistic, values, before, after)
     found.sort(key=lambda one: (-one.excess, one.share.segment))
-    return [one.share for one in found], _sentence(found)
+    named, sentence = _sentence(found)
+    return [replace(one.share, stands_out=one.share.segment == named) for one in found], sentence
 
 
 def _decompose(
@@ -123,20 +124,26 @@ def _counts(window: Mapping[str, Slice], segment: str, column: str) -> Counts | 
     return found.columns.get(column) if found is not None else None
 
 
-def _sentence(found: Sequence[_Explained]) -> str:
-    """Name the first segment; one that has all rows of the window, or none, can explain nothing."""
+def _sentence(found: Sequence[_Explained]) -> tuple[str, str]:
+    """Name the first segment; one that has all rows of the window, or none, can explain nothing.
+
+    Returns
+    -------
+    str, str
+        The segment that is named, empty where all moved alike, and the sentence.
+    """
     present = Counter(one.share.segment.partition("=")[0] for one in found if one.share.rows)
     found = [one for one in found if present[one.share.segment.partition("=")[0]] > 1]
     if not found:
-        return ""
+        return "", ""
     first = found[0]
     column = first.share.segment.partition("=")[0]
     if first.excess < max(_FEWEST_EXCESS, 2 * first.error):
         columns = sorted({one.share.segment.partition("=")[0] for one in found})
-        return f"It happened in all segments of {' and '.join(map(name_text, columns))} alike."
+        return "", f"It happened in all segments of {' and '.join(map(name_text, columns))} alike."
     alike = [one.share for one in found if one.share.segment.partition("=")[0] == column]
     rows = share_text(first.share.rows / sum(share.rows for share in alike))
     explained = first.share.explained
     part = "All" if explained > 0.995 else share_text(round(explained, 2))
     name = segment_text(first.share.segment)
-    return f"{part} of it happened with {name}, which has {rows} of the predictions."
+    return first.share.segment, f"{part} of it happened with {name}, which has {rows} of the predictions."

@@ -51,6 +51,11 @@ ASKED = [
         },
     ),
     (
+        {"window": window(1, 4)},  # in which income drifted in the west alone
+        ("--from", "2025-02-03", "--to", "2025-03-03"),
+        {"start": date(2025, 2, 3), "end": "2025-03-03"},
+    ),
+    (
         {"segment": "region=west", "statistic": "jensen_shannon"},
         ("--segment", "region=west", "--statistic", "jensen_shannon"),
         {"segment": "region=west", "statistic": "jensen_shannon"},
@@ -74,6 +79,9 @@ def test_the_page_the_command_and_python_say_the_same(folder, asked, options, ar
     assert [one["column"] for one in document["columns"]] == [one.column for one in shown.columns]
     assert document["columns"][0]["move"]["sentence"] == shown.columns[0].move.sentence
     assert document["drifted"] == [one.column for one in shown.drifted]
+    assert [(one["column"], one["segment"]) for one in document["in_segments"]] == [
+        (one.column, one.segment) for one in shown.in_segments
+    ]
     assert document["since"] == (shown.since.isoformat() if shown.since else None)
 
     text = run(folder, "churn-risk", *options)
@@ -82,6 +90,7 @@ def test_the_page_the_command_and_python_say_the_same(folder, asked, options, ar
         shown.headline,
         *(one.move.sentence for one in shown.drifted),
         *(one.segments_sentence for one in shown.drifted),
+        *(one.sentence for one in shown.in_segments),
         shown.performance.sentence,
         *(event.title for event in shown.events),
         *shown.notes,

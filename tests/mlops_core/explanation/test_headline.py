@@ -4,6 +4,7 @@ import pytest
 
 from mlops_core.domain.states import Level
 from mlops_core.explanation.headline import headline_of
+from mlops_core.explanation.results import SegmentDrift
 from tests.mlops_core.explanation.rows import SINCE, WEEK, movement, week
 
 CALM = [movement(f"c{number}", 0.01 * number, Level.IN_RANGE) for number in range(3)]
@@ -36,6 +37,30 @@ def test_a_model_that_did_not_drift_names_the_column_that_moved_furthest():
     moved = [movement("a", 2.0, Level.UNJUDGED), movement("b", 3.0, Level.UNJUDGED)]
     assert headline(moved, statistic="wasserstein") == (
         "customer-loyalty moved: of 2 columns b moved furthest"
+    )
+
+
+def inside(*places):
+    return [SegmentDrift(column, segment, 0.4, 0.0, 400, 300, "") for column, segment in places]
+
+
+def test_what_drifted_inside_a_segment_is_named_where_nothing_drifted_over_all_rows():
+    one = inside(("spend_8w", "age=45-54"))
+    assert headline(CALM, in_segments=one) == (
+        "customer-loyalty did not drift over all rows; spend_8w did in age 45-54"
+    )
+    many = inside(*[("spend_8w", f"age={age}") for age in ("25-34", "45-54")], *[("c1", "region=x")] * 3)
+    assert headline(CALM, reference=week(1), in_segments=many) == (
+        "customer-loyalty did not drift against 13 Jan to 19 Jan over all rows; "
+        "spend_8w did in age 25-34, spend_8w in age 45-54, c1 in region x and 2 more"
+    )
+
+
+def test_an_output_that_drifted_stands_before_what_drifted_inside_a_segment():
+    one = inside(("spend_8w", "age=45-54"))
+    assert headline([movement("prediction"), *CALM], in_segments=one) == (
+        "customer-loyalty drifted in 1 of 4 columns: prediction, since 3 Feb; "
+        "no input did over all rows, but spend_8w did in age 45-54"
     )
 
 
