@@ -1,14 +1,11 @@
 """Everything about a machine-learning department that is true without a screen.
 
 Importing this package is cheap: what needs pandas, DuckDB or scikit-learn is imported by the
-module that uses it, when it is used.
+module that uses it, when it is used. Their types are in `__init__.pyi`.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mlops_core.analysis.drift import drift
+from typing import Any
 
 __all__ = ["__version__", "drift", "explain"]
 

