@@ -67,9 +67,11 @@ def headline_of(
 
 
 def _inside(found: Sequence[SegmentDrift]) -> str:
-    """Return `spend_8w did in age 45-54, income in region west and 2 more`."""
-    places = [f"{one.column} in {segment_text(one.segment)}" for one in found[:_MOST_NAMED]]
-    first = found[0]
-    places[0] = f"{first.column} did in {segment_text(first.segment)}"
+    """Return `spend_8w did in age 45-54, in tier gold, income in region west and 2 more`."""
+    places, named = [], ""
+    for one in found[:_MOST_NAMED]:
+        column = "" if one.column == named else f"{one.column} " if named else f"{one.column} did "
+        places.append(f"{column}in {segment_text(one.segment)}")
+        named = one.column
     more = len(found) - _MOST_NAMED
     return ", ".join(places) + (f" and {more:,} more" if more > 0 else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,6 +33,12 @@ def console(demo: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def eventful_console(eventful: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The pages show a workspace with findings, and a model on its way to production."""
     return shown(eventful, monkeypatch)
+
+
+@pytest.fixture
+def divided_console(divided: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The pages show a workspace in which an input drifted inside one segment alone."""
+    return shown(divided, monkeypatch)
 
 
 @pytest.fixture
@@ -66,6 +72,22 @@ def eventful(built_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         Stage.CANDIDATE,
     )
     run_monitoring(workspace, factories.system(workspace))
+    yield workspace
+    workspace.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def divided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """`churn-risk`, whose income is higher in the west, where a fifth of its customers live."""
+    folder = tmp_path_factory.mktemp("divided")
+    workspace = factories.workspace_in(folder)
+    trained = factories.champion(workspace, cadence_hours=168)
+    rows = factories.population(6_000, start=datetime(2025, 1, 27, tzinfo=UTC), days=28, seed=3)
+    rows.loc[rows["region"] == "west", "income"] += 12
+    someone = factories.system(workspace)
+    log_predictions(workspace, someone, "churn-risk", 1, trained.predictions(rows))
+    run_monitoring(workspace, someone)
     yield workspace
     workspace.close()
     shutil.rmtree(folder)

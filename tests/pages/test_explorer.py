@@ -209,6 +209,25 @@ def test_the_column_that_moved_leads_the_headline_and_the_ranking(eventful_conso
     assert "▲" in ranking(screen)["status"][0] or "◆" in ranking(screen)["status"][0]
 
 
+def test_what_drifted_inside_one_segment_alone_is_in_the_headline_and_one_click_away(
+    divided_console: Workspace,
+) -> None:
+    screen = open_page("explorer", of="churn-risk")
+
+    assert "income did in region west" in headline(screen)
+    statuses = ranking(screen).set_index("column")["status"]
+    assert [name for name in statuses.index if "◆" in statuses[name]] == ["income"]
+    sentence = read(screen.button(key="explorer_inside_0").label)
+
+    screen.button(key="explorer_inside_0").click().run()
+
+    assert not screen.exception
+    assert (screen.query_params["segment"], screen.query_params["column"]) == ("region=west", "income")
+    assert "(region west) drifted" in headline(screen)
+    assert not any((one.key or "").startswith("explorer_inside") for one in screen.button)
+    assert explain("churn-risk", workspace=divided_console).in_segments[0].sentence in sentence
+
+
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [

