@@ -5,6 +5,7 @@ trusting anything else. The same seed on one OpenMP thread gives the same model.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 __all__ = [
     "CATEGORIES",
     "SEGMENTS",
+    "balanced_classifier",
     "boosted_classifier",
     "boosted_regressor",
     "linear_classifier",
@@ -80,13 +82,17 @@ def linear_classifier(features: Sequence[str]) -> BaseEstimator:
     return Pipeline([("scale", scaler), ("model", LogisticRegression(C=0.1, max_iter=500))])
 
 
-def boosted_classifier(features: Sequence[str]) -> BaseEstimator:
+def boosted_classifier(
+    features: Sequence[str], class_weight: Literal["balanced"] | None = None
+) -> BaseEstimator:
     """Return gradient-boosted trees for an outcome of 0 or 1.
 
     Parameters
     ----------
     features
         The columns of the frame; those in `CATEGORIES` hold words, which become their rank.
+    class_weight
+        `balanced` has both classes weigh the same, however rare one of them is.
 
     Returns
     -------
@@ -96,6 +102,7 @@ def boosted_classifier(features: Sequence[str]) -> BaseEstimator:
     return _ranked(
         features,
         HistGradientBoostingClassifier(
+            class_weight=class_weight,
             max_iter=40,
             learning_rate=0.12,
             max_leaf_nodes=12,
@@ -104,6 +111,11 @@ def boosted_classifier(features: Sequence[str]) -> BaseEstimator:
             random_state=_SEED,
         ),
     )
+
+
+def balanced_classifier(features: Sequence[str]) -> BaseEstimator:
+    """Return gradient-boosted trees for which both classes weigh the same; see `boosted_classifier`."""
+    return boosted_classifier(features, class_weight="balanced")
 
 
 def boosted_regressor(features: Sequence[str], loss: str = "squared_error") -> BaseEstimator:

@@ -22,7 +22,19 @@ from mlops_core.demo.training import Recipe, predict, train
 from mlops_core.domain.errors import NotFound
 from mlops_core.domain.states import FeatureKind, ProblemType
 
-__all__ = ["SEGMENT", "SEGMENTATION", "Recipe", "predict", "recipe", "recipes", "train"]
+__all__ = [
+    "ACTIVITY",
+    "DISCOUNTS",
+    "METRICS",
+    "MIX",
+    "SEGMENT",
+    "SEGMENTATION",
+    "Recipe",
+    "predict",
+    "recipe",
+    "recipes",
+    "train",
+]
 
 SEGMENTATION = "customer-segmentation"
 SEGMENT = Feature(
@@ -43,7 +55,7 @@ _TRAINING_WEEKS = {0: range(9, 16), 1: range(9, 22), 4: range(9, 16)}
 _HELD_OUT_WEEKS = {0: range(19, 23), 1: range(22, 26), 4: range(19, 23)}
 """By horizon. The last training outcome is known when the first held-out week ends, no later."""
 
-_ACTIVITY = (
+ACTIVITY = (
     "recency_weeks",
     "weeks_shopped_4w",
     "weeks_shopped_8w",
@@ -52,9 +64,9 @@ _ACTIVITY = (
     "spend_8w",
     "basket_value_8w",
 )
-_DISCOUNTS = ("discount_share_8w", "private_label_share_8w", "coupons_used_8w")
-_MIX = tuple(f"share_{department.name}_8w" for department in DEPARTMENTS)
-_METRICS = {
+DISCOUNTS = ("discount_share_8w", "private_label_share_8w", "coupons_used_8w")
+MIX = tuple(f"share_{department.name}_8w" for department in DEPARTMENTS)
+METRICS = {
     ProblemType.BINARY: "roc_auc",
     ProblemType.REGRESSION: "rmse",
     ProblemType.CLUSTERING: None,
@@ -130,7 +142,7 @@ def _recipe(idea: _Idea, scenario: Scenario) -> Recipe:
         features=idea.features,
         target=idea.target,
         horizon_weeks=idea.horizon_weeks,
-        primary_metric=_METRICS[idea.problem_type],
+        primary_metric=METRICS[idea.problem_type],
         latency_objective_ms=scenario.latency_objective_ms(idea.name),
         segment_columns=scenario.segments(idea.name),
         training_weeks=_TRAINING_WEEKS[idea.horizon_weeks],
@@ -145,7 +157,7 @@ def _propensity(department: Department) -> _Idea:
         f"propensity-to-buy-{department.name.replace('_', '-')}",
         f"How likely a household is to buy {department.title} next week: who gets the department's offer",
         _FRESH if department.name in _FRESH_DEPARTMENTS else _STORE,
-        (*_ACTIVITY, *_DISCOUNTS, *_MIX),
+        (*ACTIVITY, *DISCOUNTS, *MIX),
         f"buys_{department.name}_next_1w",
         linear_classifier if department.name == "grocery" else boosted_classifier,
         horizon_weeks=1,
@@ -167,7 +179,7 @@ _CUSTOMER_MODELS = (
         "customer-loyalty",
         "How likely a household is to shop in at least 3 of the next 4 weeks: whom to reward",
         _CUSTOMER_VALUE,
-        (*_ACTIVITY, "share_grocery_8w", "share_fuel_8w", "age", "household_size"),
+        (*ACTIVITY, "share_grocery_8w", "share_fuel_8w", "age", "household_size"),
         "shops_3_of_next_4w",
         linear_classifier,
     ),
@@ -175,7 +187,7 @@ _CUSTOMER_MODELS = (
         "churn-risk",
         "How likely a household is to stay away for the next 4 weeks: whom to win back",
         _CUSTOMER_VALUE,
-        (*_ACTIVITY, "discount_share_8w", "age", "marital_status"),
+        (*ACTIVITY, "discount_share_8w", "age", "marital_status"),
         "shops_never_next_4w",
         linear_classifier,
     ),
@@ -183,7 +195,7 @@ _CUSTOMER_MODELS = (
         "coupon-redemption",
         "How likely a household is to use a coupon in the next 4 weeks: where coupons are not wasted",
         _CUSTOMER_VALUE,
-        (*_ACTIVITY, *_DISCOUNTS, "share_drugstore_8w", "income", "kids", SEGMENT.name),
+        (*ACTIVITY, *DISCOUNTS, "share_drugstore_8w", "income", "kids", SEGMENT.name),
         "uses_coupon_next_4w",
         boosted_classifier,
     ),
@@ -191,7 +203,7 @@ _CUSTOMER_MODELS = (
         "spend-forecast",
         "Dollars a household will spend in the next 4 weeks: the basis of the sales plan",
         _CUSTOMER_VALUE,
-        (*_ACTIVITY, "share_grocery_8w", "share_fuel_8w", "income", "household_size"),
+        (*ACTIVITY, "share_grocery_8w", "share_fuel_8w", "income", "household_size"),
         "spend_next_4w",
         boosted_regressor,
         ProblemType.REGRESSION,
@@ -200,7 +212,7 @@ _CUSTOMER_MODELS = (
         "basket-forecast",
         "Receipts a household will bring in the next 4 weeks: the basis of the staffing plan",
         _STORE,
-        (*_ACTIVITY, "share_grocery_8w", "household_size", "kids"),
+        (*ACTIVITY, "share_grocery_8w", "household_size", "kids"),
         "baskets_next_4w",
         lambda features: boosted_regressor(features, loss="poisson"),
         ProblemType.REGRESSION,
@@ -209,7 +221,7 @@ _CUSTOMER_MODELS = (
         "private-label-affinity",
         "How likely own brands are to make a third of a household's next 4 weeks: who hears of new ones",
         _STORE,
-        (*_ACTIVITY, *_DISCOUNTS, "share_fuel_8w", "income", "home_ownership"),
+        (*ACTIVITY, *DISCOUNTS, "share_fuel_8w", "income", "home_ownership"),
         "prefers_private_label_next_4w",
         boosted_classifier,
     ),
@@ -217,7 +229,7 @@ _CUSTOMER_MODELS = (
         "discount-affinity",
         "How likely a household is to save a fifth through discounts in the next 4 weeks: who needs no more",
         _STORE,
-        (*_ACTIVITY, *_DISCOUNTS, "income", SEGMENT.name),
+        (*ACTIVITY, *DISCOUNTS, "income", SEGMENT.name),
         "seeks_discounts_next_4w",
         boosted_classifier,
     ),

@@ -15,7 +15,7 @@ from mlops_core.demo.purchases import FIRST_WEEK, LAST_FULL_WEEK, Purchases, ope
 from mlops_core.domain.errors import NotFound
 from mlops_core.domain.states import ProblemType
 
-__all__ = ["TARGETS", "Target", "all_targets", "target"]
+__all__ = ["SPEND_DEPARTMENTS", "TARGETS", "Target", "all_targets", "target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,13 @@ class Target:
         )
 
 
+SPEND_DEPARTMENTS = {
+    department.name: department.title
+    for department in DEPARTMENTS
+    if department.name in ("produce", "meat", "fuel", "drugstore")
+}
+"""The departments whose spend is a target, by name, with the words for people."""
+
 TARGETS = (
     Target("shops_3_of_next_4w", "Shops in at least 3 of the next 4 weeks", ProblemType.BINARY, 4),
     Target("shops_never_next_4w", "Does not shop in the next 4 weeks", ProblemType.BINARY, 4),
@@ -70,6 +77,35 @@ TARGETS = (
     ),
     Target("spend_next_4w", "Dollars spent in the next 4 weeks", ProblemType.REGRESSION, 4),
     Target("baskets_next_4w", "Receipts in the next 4 weeks", ProblemType.REGRESSION, 4),
+    Target("shops_every_week_next_4w", "Shops in each of the next 4 weeks", ProblemType.BINARY, 4),
+    Target("spends_200_next_4w", "Spends 200 dollars or more in the next 4 weeks", ProblemType.BINARY, 4),
+    Target(
+        "brings_8_baskets_next_4w", "Brings 8 or more receipts in the next 4 weeks", ProblemType.BINARY, 4
+    ),
+    Target(
+        "uses_3_coupons_next_4w",
+        "Uses 3 or more manufacturer's coupons in the next 4 weeks",
+        ProblemType.BINARY,
+        4,
+    ),
+    Target(
+        "saves_next_4w",
+        "Dollars saved through the shop's discounts in the next 4 weeks",
+        ProblemType.REGRESSION,
+        4,
+    ),
+    Target(
+        "own_brands_next_4w", "Dollars spent on own brands in the next 4 weeks", ProblemType.REGRESSION, 4
+    ),
+    *(
+        Target(
+            f"spend_{name}_next_4w",
+            f"Dollars spent on {title} in the next 4 weeks",
+            ProblemType.REGRESSION,
+            4,
+        )
+        for name, title in SPEND_DEPARTMENTS.items()
+    ),
     *(
         Target(f"buys_{department.name}_next_1w", f"Buys {department.title} next week", ProblemType.BINARY, 1)
         for department in DEPARTMENTS
@@ -91,7 +127,11 @@ weekly AS (
         sum(sales_value) AS spend,
         sum(retail_disc + coupon_match_disc) AS discount,
         sum(sales_value) FILTER (brand = 'Private') AS private_label,
-        count(*) FILTER (coupon_disc > 0) AS coupons
+        count(*) FILTER (coupon_disc > 0) AS coupons,
+        sum(sales_value) FILTER (department = 'PRODUCE') AS produce,
+        sum(sales_value) FILTER (department = 'MEAT') AS meat,
+        sum(sales_value) FILTER (department = 'FUEL') AS fuel,
+        sum(sales_value) FILTER (department = 'DRUG GM') AS drugstore
     FROM transactions
     LEFT JOIN products USING (product_id)
     GROUP BY household_id, week
@@ -108,7 +148,17 @@ SELECT
         sum(discount) * 5 >= sum(spend + discount) AND sum(spend + discount) > 0, FALSE
     ) AS seeks_discounts_next_4w,
     coalesce(sum(spend), 0) AS spend_next_4w,
-    coalesce(sum(baskets), 0) AS baskets_next_4w
+    coalesce(sum(baskets), 0) AS baskets_next_4w,
+    count(future.week) = 4 AS shops_every_week_next_4w,
+    coalesce(sum(spend), 0) >= 200 AS spends_200_next_4w,
+    coalesce(sum(baskets), 0) >= 8 AS brings_8_baskets_next_4w,
+    coalesce(sum(coupons), 0) >= 3 AS uses_3_coupons_next_4w,
+    coalesce(sum(discount), 0) AS saves_next_4w,
+    coalesce(sum(private_label), 0) AS own_brands_next_4w,
+    coalesce(sum(produce), 0) AS spend_produce_next_4w,
+    coalesce(sum(meat), 0) AS spend_meat_next_4w,
+    coalesce(sum(fuel), 0) AS spend_fuel_next_4w,
+    coalesce(sum(drugstore), 0) AS spend_drugstore_next_4w
 FROM household_weeks AS now
 LEFT JOIN weekly AS future
     ON future.household_id = now.household_id AND future.week BETWEEN now.week + 1 AND now.week + 4

@@ -7,7 +7,7 @@ import pytest
 
 from mlops_core.demo.departments import DEPARTMENTS
 from mlops_core.demo.purchases import Purchases, load_purchases
-from mlops_core.demo.targets import TARGETS, Target, all_targets, target
+from mlops_core.demo.targets import SPEND_DEPARTMENTS, TARGETS, Target, all_targets, target
 from mlops_core.domain.errors import NotFound
 from mlops_core.domain.states import ProblemType
 from tests.purchases import completejourney
@@ -52,6 +52,20 @@ def by_hand(lines: pd.DataFrame, week: int) -> dict[str, float]:
         "seeks_discounts_next_4w": spend + discount > 0 and discount * 5 >= spend + discount,
         "spend_next_4w": spend / 100,
         "baskets_next_4w": len({row["basket_id"] for row in four}),
+        "shops_every_week_next_4w": len(weeks) == 4,
+        "spends_200_next_4w": spend >= 200_00,
+        "brings_8_baskets_next_4w": len({row["basket_id"] for row in four}) >= 8,
+        "uses_3_coupons_next_4w": sum(row["coupon_disc"] > 0 for row in four) >= 3,
+        "saves_next_4w": discount / 100,
+        "own_brands_next_4w": own / 100,
+        **{
+            f"spend_{department.name}_next_4w": sum(
+                round(row["sales_value"] * 100) for row in four if row["department"] == department.code
+            )
+            / 100
+            for department in DEPARTMENTS
+            if department.name in SPEND_DEPARTMENTS
+        },
         **{
             f"buys_{department.name}_next_1w": any(row["department"] == department.code for row in next_week)
             for department in DEPARTMENTS
