@@ -18,7 +18,7 @@ from mlops_core.domain.states import Origin
 from mlops_core.explanation.history import History, read_history
 from mlops_core.explanation.latest import Latest
 from mlops_core.monitoring.windows import Window
-from mlops_core.slices import Slice, merge_encoded, merge_slices
+from mlops_core.slices import Slice, merge_groups, merge_slices
 from mlops_core.store import Store
 from mlops_core.workspace import Workspace
 
@@ -90,10 +90,8 @@ def _sum(
     columns: tuple[str, ...],
     state: _State,
 ) -> Mapping[str, Slice]:
-    payloads: dict[str, list[bytes]] = defaultdict(list)
-    for segment, _, payload in _stored(store, version_id, window, origin):
-        payloads[segment].append(payload)
-    return {segment: merge_encoded(found, columns) for segment, found in payloads.items()}
+    stored = _stored(store, version_id, window, origin)
+    return merge_groups(((segment, payload) for segment, _, payload in stored), columns)
 
 
 _read = lru_cache(maxsize=32)(_sum)
@@ -139,13 +137,13 @@ def _weeks_of(history: History, columns: Collection[str], state: _State) -> _Wee
         return known
     union = {*columns, *(known.columns if known is not None else ())}
     chosen = tuple(sorted(union if len(union) <= _MOST_KEPT else {*columns}))
-    payloads: list[dict[str, list[bytes]]] = [defaultdict(list) for _ in history.weeks]
+    payloads: list[list[tuple[str, bytes]]] = [[] for _ in history.weeks]
     for segment, start, payload in _stored(store, version_id, None, Origin.PRODUCTION):
         for number, week in enumerate(history.weeks):
             if week.holds(start):
-                payloads[number][segment].append(payload)
+                payloads[number].append((segment, payload))
                 break
-    slices = [{segment: merge_encoded(found, chosen) for segment, found in week.items()} for week in payloads]
+    slices = [merge_groups(week, chosen) for week in payloads]
     found = _Weeks(history, state, chosen, slices)
     _kept.put(key, found)
     return found

@@ -27,7 +27,7 @@ from mlops_core.slices.grid import (
 )
 from mlops_core.slices.grouping import ALL_ROWS, MOST_SEGMENTS, SliceKey
 from mlops_core.slices.kernel import SlicePlan, build_slices
-from mlops_core.slices.merging import merge_encoded
+from mlops_core.slices.merging import merge_encoded, merge_groups
 from mlops_core.slices.outcome_counts import (
     MOST_CLASSES,
     BinaryOutcomes,
@@ -74,6 +74,7 @@ __all__ = [
     "encode_slice",
     "grids_from_table",
     "merge_encoded",
+    "merge_groups",
     "merge_outcomes",
     "merge_slices",
     "score_edges",

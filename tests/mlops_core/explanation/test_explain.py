@@ -204,8 +204,8 @@ def test_another_statistic_needs_no_reading(department, found, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("slices are read once")
 
-    for module in ("history", "segment_slices"):
-        monkeypatch.setattr(f"mlops_core.explanation.{module}.merge_encoded", refuse)
+    monkeypatch.setattr("mlops_core.explanation.history.merge_encoded", refuse)
+    monkeypatch.setattr("mlops_core.explanation.segment_slices.merge_groups", refuse)
     monkeypatch.setattr("mlops_core.explanation.history.read_slices", refuse)
     monkeypatch.setattr("mlops_core.explanation.performance.read_outcomes", refuse)
     again = explain_model(department.workspace, "churn-risk", statistic="hellinger")

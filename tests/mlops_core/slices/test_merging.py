@@ -15,6 +15,7 @@ from mlops_core.slices import (
     decode_slice,
     encode_slice,
     merge_encoded,
+    merge_groups,
     merge_slices,
 )
 from mlops_core.slices.codec import arrow_stream
@@ -90,6 +91,18 @@ def test_encoded_slices_add_up_to_what_the_decoded_ones_do(parts, data):
     wanted = data.draw(st.sets(st.sampled_from([*N_CELLS, "absent"])))
     expected = merge_slices(decode_slice(one, wanted) for one in payloads)
     assert_same(merge_encoded(payloads, wanted), expected)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["north", "west", ""]), SLICE), max_size=8), st.data())
+def test_groups_add_up_to_what_each_of_them_does_alone(parts, data):
+    payloads = [(group, encode_slice(part)) for group, part in parts]
+    payloads = [(group, first_format(one) if data.draw(st.booleans()) else one) for group, one in payloads]
+    wanted = data.draw(st.none() | st.sets(st.sampled_from([*N_CELLS, "absent"])))
+    found = merge_groups(payloads, wanted)
+    assert found.keys() == {group for group, _ in parts}
+    for group, merged in found.items():
+        alone = [decode_slice(payload, wanted) for name, payload in payloads if name == group]
+        assert_same(merged, merge_slices(alone))
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))
