@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     spark_master
         Where Spark runs (`BIGBOARD_SPARK_MASTER`) unless `SPARK_REMOTE` names a Spark Connect server:
         `local[*]` for this machine, `yarn`, `spark://host:7077`, `k8s://...`.
+    tests
+        The project's own tests of versions (`BIGBOARD_TESTS`): a Python file, or a dotted module.
     """
 
     model_config = SettingsConfigDict(env_prefix="BIGBOARD_", frozen=True, extra="ignore")
@@ -42,6 +44,7 @@ class Settings(BaseSettings):
     actor: str = "system"
     engine: str = "local"
     spark_master: str = "local[*]"
+    tests: str = ""
 
     @property
     def database_file(self) -> Path | None:
