@@ -1,4 +1,4 @@
-"""The scheduler of a serving process: it runs the monitors again and again."""
+"""The scheduler of a serving process: it runs the monitors again and again, and the jobs asked for."""
 
 import logging
 import threading
@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from mlops_core.domain.errors import BigboardError
+from mlops_core.jobs.claims import recover_jobs
+from mlops_core.jobs.worker import Worker
 from mlops_core.monitoring import close_interrupted_runs, monitor_model, run_monitoring
 from mlops_core.workspace import SYSTEM, Workspace, actor_named
 
@@ -21,7 +23,8 @@ _log = logging.getLogger(__name__)
 class Scheduler:
     """Runs the monitoring job while a server is up; a run that takes longer than the pause is not doubled.
 
-    Between the runs, a model whose logs have grown is counted and measured by itself.
+    Between the runs, a model whose logs have grown is counted and measured by itself. Beside them, a worker
+    runs the queue of jobs.
     """
 
     def __init__(self, workspace: Workspace, *, every_minutes: float = 5.0) -> None:
@@ -31,6 +34,7 @@ class Scheduler:
             self._monitor, "interval", minutes=every_minutes, id="monitoring", coalesce=True, max_instances=1
         )
 
+        self._worker = Worker(workspace)
         self._waking = threading.Lock()
         self._due: dict[str, datetime] = {}
         self._waiting: set[str] = set()
@@ -51,13 +55,20 @@ class Scheduler:
             self._monitor_one, "date", run_date=due, args=[model_name], misfire_grace_time=None
         )
 
+    def wake_jobs(self) -> None:
+        """Look at the queue of jobs now; from any thread."""
+        self._worker.wake()
+
     def start(self) -> None:
-        """Close the runs that a killed server left open, and begin."""
+        """Close the runs that a killed server left open, queue its jobs again, and begin."""
         close_interrupted_runs(self._workspace, actor_named(self._workspace, SYSTEM))
+        recover_jobs(self._workspace, starting=True)
         self._scheduler.start()
+        self._worker.start()
 
     def stop(self) -> None:
-        """Wait for a job that is running, and end."""
+        """Put a job that is running back into the queue, wait for a monitoring run, and end."""
+        self._worker.stop()
         self._scheduler.shutdown(wait=True)
 
     def _monitor(self) -> None:
