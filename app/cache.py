@@ -37,12 +37,17 @@ def until_changed(read: Callable[..., T]) -> Callable[..., T]:
 
 @contextmanager
 def one_revision() -> Iterator[None]:
-    """Ask the store once for its revision, for a page that reads much and changes nothing itself."""
-    token = _seen.set(session.workspace().store.revision())
-    try:
-        yield
-    finally:
-        _seen.reset(token)
+    """Read from one state of the store, for a page that reads much and changes nothing itself.
+
+    It is asked once for its revision, and all reads share a session: to begin one costs more than to read.
+    """
+    store = session.workspace().store
+    with store.read():
+        token = _seen.set(store.revision())
+        try:
+            yield
+        finally:
+            _seen.reset(token)
 
 
 @lru_cache(maxsize=_KEPT)

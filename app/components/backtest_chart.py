@@ -1,8 +1,7 @@
 """When several thresholds would have warned, one row for each, and when accuracy fell."""
 
-import streamlit as st
-
 from app.components.download import picture_config
+from app.components.figures import draw_figure
 from app.components.formats import day
 from app.components.time_marks import Part, band, corner_text, date_axis, level_line
 from app.theme import Palette, palette
@@ -70,7 +69,7 @@ def draw_backtest_chart(found: Backtest, *, unit: str, key: str, alt: str, file_
     }
     data = [_series(found, unit, colors)]
     data += [_warnings(one, color) for one, color in zip(found.outcomes, _colors(found, colors), strict=True)]
-    st.plotly_chart({"data": data, "layout": layout}, key=key, config=picture_config(file_name), alt=alt)
+    draw_figure(data, layout, key=key, config=picture_config(file_name), alt=alt)
 
 
 def _colors(found: Backtest, colors: Palette) -> list[str]:

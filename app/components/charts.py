@@ -1,15 +1,10 @@
-"""Charts with one manner: a finding as title, thresholds drawn, the reference grey behind the current.
-
-Figures are plain dictionaries in Plotly's own vocabulary: Streamlit validates them once, where Plotly's
-classes validate at every step and take ten times as long.
-"""
+"""Charts with one manner: a finding as title, thresholds drawn, the reference grey behind the current."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import streamlit as st
-
+from app.components.figures import draw_figure
 from app.components.panel_marks import (
     Part,
     curve_names,
@@ -95,7 +90,7 @@ def draw_panels(panels: Sequence[Panel], *, key: str, alt: str, events: Sequence
         "tickfont": {"size": 11},
         "hoverformat": "%-d %b %Y",
     }
-    st.plotly_chart({"data": data, "layout": layout}, key=key, config=_CONFIG, alt=alt)
+    draw_figure(data, layout, key=key, config=_CONFIG, alt=alt)
 
 
 def _trace(line: Line, panel: Panel, axis: str) -> Part:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import streamlit as st
-
 from app.components.download import picture_config
+from app.components.figures import draw_figure
 from app.components.time_marks import Part, corner_text
 from app.theme import palette
 
@@ -12,6 +11,7 @@ __all__ = ["draw_distribution"]
 
 _MOST_BARS = 40
 _MANY_BARS = 9
+_ONE_LINE_PIXELS = 27  # with less, Plotly lays out twice what fits into one line
 
 
 def draw_distribution(
@@ -81,7 +81,7 @@ def draw_distribution(
     layout = {
         "barmode": "overlay",
         "height": height,
-        "margin": {"l": 52, "r": 8, "t": 18, "b": 4},
+        "margin": {"l": 52, "r": 8, "t": 18, "b": _ONE_LINE_PIXELS},
         "hovermode": "x unified",
         "showlegend": False,
         "paper_bgcolor": colors.ground,
@@ -102,7 +102,7 @@ def draw_distribution(
         },
         "annotations": [mark, _names(names, colors.reference_text, colors.current)],
     }
-    st.plotly_chart({"data": bars, "layout": layout}, key=key, config=picture_config(file_name), alt=alt)
+    draw_figure(bars, layout, key=key, config=picture_config(file_name), alt=alt)
 
 
 def _bins_shown(

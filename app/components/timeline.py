@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.components.download import picture_config
+from app.components.figures import draw_figure
 from app.components.formats import day
 from app.components.time_marks import Part, band, corner_text, date_axis, label, level_line, limit_marks
 from app.theme import Palette, palette
@@ -20,7 +21,7 @@ __all__ = ["Curve", "Reading", "Track", "draw_timeline", "window_brushed"]
 
 _GAP_PIXELS = 10
 _TOP_PIXELS = 18
-_BOTTOM_PIXELS = 20
+_BOTTOM_PIXELS = 31  # what the days need: with less, Plotly lays everything out twice
 _DAY = timedelta(days=1)
 _LONGEST_TITLE = 60
 
@@ -115,24 +116,20 @@ def draw_timeline(
         Drawn as thin lines whose words show on hovering.
     """
     colors = palette()
-    figure = _figure(tracks, window, reference, events, colors)
-    if on_brush is None:
-        st.plotly_chart(figure, key=key, config=picture_config(file_name), alt=alt)
-        return
-    act = on_brush
+    data, layout = _figure(tracks, window, reference, events, colors)
 
     def brushed() -> None:
         chosen = window_brushed(st.session_state[key])
-        if chosen is not None:
-            act(chosen)
+        if chosen is not None and on_brush is not None:
+            on_brush(chosen)
 
-    st.plotly_chart(
-        figure,
+    draw_figure(
+        data,
+        layout,
         key=key,
         config=picture_config(file_name),
         alt=alt,
-        on_select=brushed,
-        selection_mode="box",
+        on_box=brushed if on_brush is not None else None,
     )
 
 
@@ -157,7 +154,7 @@ def _figure(
     reference: Window | None,
     events: Sequence[Event],
     colors: Palette,
-) -> Part:
+) -> tuple[list[Part], Part]:
     height = (
         _TOP_PIXELS + _BOTTOM_PIXELS + sum(one.pixels for one in tracks) + _GAP_PIXELS * (len(tracks) - 1)
     )
@@ -210,7 +207,7 @@ def _figure(
     shapes += vertical
     layout["xaxis"] = date_axis(f"y{len(tracks)}" if len(tracks) > 1 else "y", *_days_shown(tracks), colors)
     annotations.append(_legend(tracks, colors.muted))
-    return {"data": data, "layout": layout}
+    return data, layout
 
 
 def _trace(curve: Curve, track: Track, axis: str) -> Part:

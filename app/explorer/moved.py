@@ -184,4 +184,5 @@ def _within(window: Window, weeks: Sequence[Window]) -> Window | None:
 def _file_name(what: str, view: View) -> str:
     window = days_of(view.window) if view.window else ""
     column = "" if what == "ranking" else view.column
-    return file_name_of(view.model, what, column, view.statistic, view.segment, window)
+    statistic = "" if what == "distribution" else view.statistic
+    return file_name_of(view.model, what, column, statistic, view.segment, window)

@@ -41,7 +41,7 @@ def statistic_track(
         name,
         [Curve(f"{name} of {column}", readings, palette().current)],
         limits=limits,
-        pixels=92,
+        pixels=87,
         from_zero=True,
     )
 
@@ -72,7 +72,7 @@ def accuracy_track(view: ModelView, *, all_rows: bool) -> Track | None:
         curves,
         limits=measured.limits if measured else [],
         level=("training", view.row.trained) if view.row.trained is not None else None,
-        pixels=76,
+        pixels=70,
     )
 
 

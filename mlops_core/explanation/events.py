@@ -1,7 +1,8 @@
 """What happened near a date: versions, upstream models, features, thresholds, and the calendar."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from sqlmodel import Session, col, select
@@ -22,7 +23,7 @@ from mlops_core.domain.errors import Conflict, InvalidInput
 from mlops_core.domain.states import Role, Stage
 from mlops_core.explanation.results import Event
 from mlops_core.registry.models import champion_of, find_model
-from mlops_core.store import UnitOfWork
+from mlops_core.store import Store, UnitOfWork
 from mlops_core.workspace import Workspace, require_role
 
 __all__ = ["BEFORE", "KEEPERS", "add_calendar_event", "events_between", "events_near"]
@@ -51,8 +52,7 @@ def events_near(workspace: Workspace, version: ModelVersion, since: datetime, un
     since, until
         Aware; `until` is not included.
     """
-    with workspace.store.read() as session:
-        found = _all_events(session, version, since - BEFORE, until, endings=True)
+    found = _within(workspace, version, since - BEFORE, until, endings=True)
     return sorted(found, key=lambda event: (abs(event.at - since), event.at, event.kind, event.title))
 
 
@@ -68,7 +68,7 @@ def events_between(workspace: Workspace, name: str, start: datetime, end: dateti
     """
     with workspace.store.read() as session:
         version = champion_of(session, find_model(session, name))
-        found = _all_events(session, version, start, end, endings=False)
+        found = _within(workspace, version, start, end, endings=False)
     return sorted(found, key=lambda event: (event.at, event.kind, event.title))
 
 
@@ -147,25 +147,35 @@ def add_calendar_event(
     return workspace.store.write(actor, work)
 
 
-def _all_events(
-    session: Session, version: ModelVersion, first: datetime, until: datetime, *, endings: bool
+def _within(
+    workspace: Workspace, version: ModelVersion, first: datetime, until: datetime, *, endings: bool
 ) -> list[Event]:
-    model = session.get_one(Model, version.model_id)
-    return [
-        *_stage_changes(session, model, first, until),
-        *_upstream_changes(session, version, first, until),
-        *_recorded_changes(session, model, version, first, until),
-        *_calendar(session, model, first, until, endings=endings),
-    ]
+    store = workspace.store
+    found = _all_events(store, version.id, store.revision(), endings)
+    return [event for event in found if first <= event.at < until]
 
 
-def _stage_changes(session: Session, model: Model, first: datetime, until: datetime) -> Iterator[Event]:
+@lru_cache(maxsize=256)
+def _all_events(store: Store, version_id: int, revision: int, endings: bool) -> Sequence[Event]:
+    """Look up all that ever happened, once for each revision of the store: windows change more often."""
+    with store.read() as session:
+        version = session.get_one(ModelVersion, version_id)
+        model = session.get_one(Model, version.model_id)
+        return [
+            *_stage_changes(session, model),
+            *_upstream_changes(session, version),
+            *_recorded_changes(session, model, version),
+            *_calendar(session, model, endings=endings),
+        ]
+
+
+def _stage_changes(session: Session, model: Model) -> Iterator[Event]:
     """Yield promotions of the model's own versions, and what left production without a successor."""
     changes = session.exec(
         select(StageChange, ModelVersion.number, Actor.full_name)
         .join(ModelVersion, col(ModelVersion.id) == col(StageChange.model_version_id))
         .join(Actor, col(Actor.id) == col(StageChange.actor_id))
-        .where(ModelVersion.model_id == model.id, col(StageChange.at) < until)
+        .where(ModelVersion.model_id == model.id)
         .order_by(col(StageChange.id))
     ).all()
     promoted = {change.at for change, _, _ in changes if change.stage == Stage.PRODUCTION}
@@ -174,8 +184,6 @@ def _stage_changes(session: Session, model: Model, first: datetime, until: datet
         again = number in served
         if change.stage == Stage.PRODUCTION:
             served.add(number)
-        if change.at < first:
-            continue
         if change.stage == Stage.PRODUCTION:
             how = "put back into production" if again else "promoted"
             yield Event(change.at, "version", f"Version {number} was {how} by {who}")
@@ -183,9 +191,7 @@ def _stage_changes(session: Session, model: Model, first: datetime, until: datet
             yield Event(change.at, "version", f"Version {number} was taken out of production by {who}")
 
 
-def _upstream_changes(
-    session: Session, version: ModelVersion, first: datetime, until: datetime
-) -> Iterator[Event]:
+def _upstream_changes(session: Session, version: ModelVersion) -> Iterator[Event]:
     """Yield promotions of the models whose predictions are features of the version."""
     given = session.exec(
         select(Feature.name, Model)
@@ -206,8 +212,6 @@ def _upstream_changes(
         .where(
             col(ModelVersion.model_id).in_(list(upstream)),
             StageChange.stage == Stage.PRODUCTION,
-            col(StageChange.at) >= first,
-            col(StageChange.at) < until,
         )
     )
     for change, promoted, who in changes:
@@ -220,9 +224,7 @@ def _upstream_changes(
         )
 
 
-def _recorded_changes(
-    session: Session, model: Model, version: ModelVersion, first: datetime, until: datetime
-) -> Iterator[Event]:
+def _recorded_changes(session: Session, model: Model, version: ModelVersion) -> Iterator[Event]:
     """Yield what the audit log has about the version's features, their tables, and its thresholds."""
     used = session.exec(
         select(Feature.name, FeatureTable.name)
@@ -239,9 +241,8 @@ def _recorded_changes(
         select(AuditEvent, Actor.full_name)
         .join(Actor, col(Actor.id) == col(AuditEvent.actor_id))
         .where(
-            col(AuditEvent.at) >= first,
-            col(AuditEvent.at) < until,
             col(AuditEvent.subject_kind).in_(list(kinds)),
+            col(AuditEvent.subject).in_(sorted(set.union(*(names for _, names in kinds.values())))),
             col(AuditEvent.action).not_in(_ROUTINE),
         )
         .order_by(col(AuditEvent.id))
@@ -253,25 +254,17 @@ def _recorded_changes(
             yield Event(row.at, kind, f"{row.summary[:1].upper()}{row.summary[1:]} (by {who})")
 
 
-def _calendar(
-    session: Session, model: Model, first: datetime, until: datetime, *, endings: bool
-) -> Iterator[Event]:
+def _calendar(session: Session, model: Model, *, endings: bool) -> Iterator[Event]:
     rows = session.exec(
         select(CalendarEvent)
-        .where(
-            col(CalendarEvent.model_id).is_(None) | (CalendarEvent.model_id == model.id),
-            col(CalendarEvent.start) < until,
-        )
+        .where(col(CalendarEvent.model_id).is_(None) | (CalendarEvent.model_id == model.id))
         .order_by(col(CalendarEvent.id))
     )
     for row in rows:
-        if row.start >= first:
-            title = f"{row.title} began" if row.end else row.title
-            yield Event(row.start, "calendar", title, row.end)
-        if row.end is None or not endings:
-            continue
-        ended = row.end - timedelta(microseconds=1)  # what lasts until midnight ends the day before
-        if first <= ended < until:
+        title = f"{row.title} began" if row.end else row.title
+        yield Event(row.start, "calendar", title, row.end)
+        if row.end is not None and endings:
+            ended = row.end - timedelta(microseconds=1)  # what lasts until midnight ends the day before
             yield Event(ended, "calendar", f"{row.title} ended")
 
 

@@ -1,0 +1,259 @@
+"""How long the explorer takes to redraw in a browser: another statistic, segment and window.
+
+Serves a workspace with `bigboard serve`, drives Chromium, and takes the time from the moment the mouse button
+is let go until the new charts are painted. Each segment and each window is one that was not asked for before.
+The limit of the same run is the bare round trip of Streamlit: a click on a button of a page that holds nothing
+else, until its one line of text is painted, in a server of its own. Clicks on both take turns.
+
+Run it alone: ``python benchmarks/redraw.py [--repeats 12]`` builds the workspace of ``explorer.py``;
+``--workspace FOLDER --model NAME`` measures another one, which no server may hold meanwhile; it is only looked at.
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from wide_workspace import MODEL, Size, build_workspace
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+_STATISTICS = ("JS", "KS", "Wasserstein", "PSI")
+_BARE_NAME = "bare round trip"
+_GOAL = 300  # milliseconds, at the scale of the demo
+_ANSWERS_WITHIN = 60.0  # seconds
+_IDLE = 900  # milliseconds between clicks, as a person reads
+_BARE = """
+import streamlit as st
+
+@st.fragment
+def draw():
+    st.button("Again", on_click=lambda: st.session_state.update(n=st.session_state.get("n", 0) + 1))
+    st.markdown(f"Drawn {st.session_state.get('n', 0)} times")
+
+draw()
+"""
+_WATCH = """
+(holds) => {
+    const shown = new Map()
+    const charts = () => [...document.querySelectorAll('[data-testid="stMain"] .js-plotly-plot')]
+    for (const chart of charts()) shown.set(chart, chart.layout)
+    const isNew = chart => chart.layout && shown.get(chart) !== chart.layout
+        && chart.querySelector('.trace path')
+    const stands = {
+        text: () => document.querySelector('[data-testid="stMain"]').innerText.includes(holds.text),
+        charts: () => holds.charts.every(key => charts().some(one => one.closest(key) && isNew(one))),
+    }[holds.text ? 'text' : 'charts']
+    window.redrawn = new Promise((resolve, reject) => {
+        addEventListener('pointerup', () => {
+            const start = performance.now()
+            const look = () => {
+                if (stands()) requestAnimationFrame(() => resolve(performance.now() - start))
+                else if (performance.now() - start > 20000) reject(new Error('nothing was redrawn'))
+                else requestAnimationFrame(look)
+            }
+            look()
+        }, {capture: true, once: true})
+    })
+}
+"""
+_TIMELINE, _SHARES = ".st-key-explorer_timeline", ".st-key-explorer_shares"
+
+
+def main() -> None:
+    """Build what is not there yet, serve it, and print what each click costs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--workspace", type=Path, help="a workspace to look at; without one, a wide one is built"
+    )
+    parser.add_argument("--model", default=MODEL)
+    parser.add_argument("--repeats", type=int, default=12)
+    options = parser.parse_args()
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if browser is None:
+        print("not measured: no Chromium or Chrome on this machine (Debian: apt-get install chromium)")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = options.workspace
+        if workspace is None:
+            workspace = Path(folder) / "wide"
+            build_workspace(workspace, Size())
+        page = Path(folder) / "bare.py"
+        page.write_text(_BARE, encoding="utf-8")
+        _measure(browser, workspace, page, options.model, options.repeats)
+
+
+def _measure(executable: str, workspace: Path, bare: Path, model: str, repeats: int) -> None:
+    bigboard = str(Path(sys.executable).with_name("bigboard"))
+    with (
+        _served([bigboard, "serve", "--workspace", str(workspace), "--port"]) as (url, server),
+        _served([sys.executable, "-m", "streamlit", "run", str(bare), *_HEADLESS]) as (bare_url, _),
+        sync_playwright() as playwright,
+    ):
+        chromium = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+        empty = _opened(chromium, bare_url, "text=Drawn 0 times")
+        explorer = _opened(chromium, f"{url}/explorer?of={model}", f"{_TIMELINE} .trace path")
+        segments = _segments(explorer)
+        actions: dict[str, Callable[[int], float]] = {
+            _BARE_NAME: lambda number: _again(empty, number),
+            "statistic": lambda number: _statistic(explorer, number),
+            "segment": lambda number: _segment(explorer, 1 + number % segments),
+            "window": lambda number: _window(explorer, number, repeats),
+        }
+        took: dict[str, list[float]] = {name: [] for name in actions}
+        spent = dict.fromkeys(actions, 0.0)
+        for number in range(-2, repeats):
+            for name, act in actions.items():
+                before = _processor(server)
+                milliseconds = act(number % repeats)
+                explorer.wait_for_timeout(_IDLE)
+                if number >= 0:
+                    took[name].append(milliseconds)
+                    spent[name] += _processor(server) - before
+        chromium.close()
+    _print(took, {name: 1e3 * spent[name] / repeats for name in spent})
+
+
+def _print(took: dict[str, list[float]], processor: dict[str, float]) -> None:
+    bare = statistics.median(took[_BARE_NAME])
+    for name, each in took.items():
+        line = f"{name:16s} median {statistics.median(each):4.0f} ms, worst {max(each):4.0f} ms"
+        if name != _BARE_NAME:
+            line += (
+                f", {statistics.median(each) / bare:4.1f} bare round trips, "
+                f"{sum(one < _GOAL for one in each)} of {len(each)} below {_GOAL} ms, "
+                f"{processor[name]:3.0f} ms of the server's processor"
+            )
+        print(line)
+    print(f"load of the machine {os.getloadavg()[0]:.1f}, with {os.cpu_count()} processors")
+
+
+# ── what a person does ───────────────────────────────────────────────────────────────────────────
+
+
+def _again(page: Page, number: int) -> float:
+    shown = int(page.get_by_text("Drawn").inner_text().split()[1])
+    return _timed(page, page.get_by_role("button", name="Again").click, text=f"Drawn {shown + 1} times")
+
+
+def _statistic(page: Page, number: int) -> float:
+    """Choose another statistic; the shares of the column stay as they are."""
+    name = _STATISTICS[number % len(_STATISTICS)]
+    button = page.locator(".st-key-explorer_statistic").get_by_text(name, exact=True)
+    return _timed(page, button.click, charts=[_TIMELINE])
+
+
+def _segments(page: Page) -> int:
+    """Return how many segments there are to choose from."""
+    page.get_by_role("combobox", name="Segment").click()
+    page.get_by_role("option").first.wait_for()
+    count = page.get_by_role("option").count() - 1
+    page.keyboard.press("Escape")
+    return count
+
+
+def _segment(page: Page, number: int) -> float:
+    page.get_by_role("combobox", name="Segment").click()
+    option = page.get_by_role("option").nth(number)
+    option.wait_for()
+    page.wait_for_timeout(_IDLE / 3)
+    return _timed(page, option.click, charts=[_TIMELINE, _SHARES])
+
+
+def _window(page: Page, number: int, repeats: int) -> float:
+    """Drag a box over a tenth of the chart over time, each time elsewhere."""
+    chart = page.locator(f"{_TIMELINE} .nsewdrag").nth(1)
+    box = chart.bounding_box()
+    if box is None:
+        raise SystemExit("the chart over time is not shown")
+    left = box["x"] + box["width"] * (0.3 + 0.55 * number / repeats)
+    height = box["y"] + box["height"] / 2
+    page.mouse.move(left, height)
+    page.mouse.down()
+    page.mouse.move(left + box["width"] * 0.05, height + 4, steps=4)
+    page.mouse.move(left + box["width"] * 0.1, height + 8, steps=4)
+    return _timed(page, page.mouse.up, charts=[_TIMELINE, _SHARES])
+
+
+def _timed(page: Page, act: Callable[[], None], **holds: object) -> float:
+    """Return the milliseconds from the mouse button's release until what is new is painted."""
+    page.bring_to_front()
+    page.evaluate(_WATCH, holds)
+    act()
+    milliseconds: float = page.evaluate("() => window.redrawn")
+    page.mouse.move(5, 700)
+    return milliseconds
+
+
+# ── what serves it ───────────────────────────────────────────────────────────────────────────────
+
+_HEADLESS = (
+    "--server.headless=true",
+    "--server.address=127.0.0.1",
+    "--server.fileWatcherType=none",
+    "--browser.gatherUsageStats=false",
+    "--server.port",
+)
+
+
+def _opened(browser: Browser, url: str, shown: str) -> Page:
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    page.goto(url)
+    page.locator(shown).first.wait_for(state="attached", timeout=60_000)
+    page.wait_for_timeout(2 * _IDLE)
+    return page
+
+
+@contextmanager
+def _served(command: list[str]) -> Iterator[tuple[str, int]]:
+    """Run a server whose port is the last argument; give its address and the id of its process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen([*command, str(port)], stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+    try:
+        _wait_for(f"{url}/_stcore/health", process)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _ANSWERS_WITHIN
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise SystemExit(f"{process.args} ended with code {process.returncode}")
+        try:
+            with urllib.request.urlopen(address):  # noqa: S310 - our own server
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise SystemExit(f"{address} did not answer within {_ANSWERS_WITHIN:.0f} s")
+
+
+def _processor(process: int) -> float:
+    """Return the seconds that processors have spent on a process; 0 where the system does not say."""
+    status = Path(f"/proc/{process}/stat")
+    if not status.exists():
+        return 0.0
+    fields = status.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main()
