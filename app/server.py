@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import uvicorn
@@ -16,6 +16,7 @@ from app import session
 from mlops_core.api import create_api
 from mlops_core.console_root import console_root
 from mlops_core.jobs import Scheduler
+from mlops_core.served_at import announced
 from mlops_core.workspace import Workspace
 
 __all__ = ["create_application", "run"]
@@ -23,10 +24,15 @@ __all__ = ["create_application", "run"]
 _GRACE_SECONDS = 2
 
 
-def create_application(workspace: Workspace) -> App:
+def create_application(workspace: Workspace, *, address: tuple[str, int] | None = None) -> App:
     """Return the ASGI application that serves a workspace.
 
     The scheduler starts and stops with it; it closes the workspace when it stops.
+
+    Parameters
+    ----------
+    address
+        Host and port where it is served, which the workspace says as long as it is.
     """
     _apply_config()
     session.use(workspace)
@@ -34,24 +40,31 @@ def create_application(workspace: Workspace) -> App:
 
     @asynccontextmanager
     async def lifespan(_: App) -> AsyncIterator[dict[str, Any] | None]:
-        scheduler.start()
-        try:
-            yield None
-        finally:
-            scheduler.stop()
-            workspace.close()
+        with announced(workspace.settings, *address) if address else nullcontext():
+            scheduler.start()
+            try:
+                yield None
+            finally:
+                scheduler.stop()
+                workspace.close()
 
     return App(
         console_root() / "app" / "main.py",
         lifespan=lifespan,
-        routes=[Mount("/api", app=create_api(workspace, logged=scheduler.wake)), Route("/board", _to_board)],
+        routes=[
+            Mount(
+                "/api",
+                app=create_api(workspace, logged=scheduler.wake, enqueued=lambda _: scheduler.wake_jobs()),
+            ),
+            Route("/board", _to_board),
+        ],
     )
 
 
 def run(workspace: Workspace, host: str, port: int) -> None:
     """Serve a workspace until the process is told to stop (SIGINT or SIGTERM)."""
     uvicorn.run(
-        create_application(workspace),
+        create_application(workspace, address=(host, port)),
         host=host,
         port=port,
         log_level="warning",

@@ -11,10 +11,11 @@ from starlette.exceptions import HTTPException
 
 from mlops_core import __version__
 from mlops_core.api.health import health_router
+from mlops_core.api.jobs import jobs_router
 from mlops_core.api.models import models_router
 from mlops_core.api.predictions import predictions_router
 from mlops_core.domain.errors import BigboardError, Conflict, InvalidInput, NotFound, NotPermitted, StoreError
-from mlops_core.workspace import Workspace
+from mlops_core.workspace import SYSTEM, Workspace
 
 __all__ = ["create_api"]
 
@@ -29,18 +30,30 @@ _STATUS: tuple[tuple[type[BigboardError], int], ...] = (
 )
 
 
-def create_api(workspace: Workspace, *, logged: Callable[[str], None] = lambda _: None) -> FastAPI:
+def create_api(
+    workspace: Workspace,
+    *,
+    logged: Callable[[str], None] = lambda _: None,
+    enqueued: Callable[[int], None] = lambda _: None,
+    actor: str = SYSTEM,
+) -> FastAPI:
     """Return the API of a workspace; a resource is one router in `_ROUTERS`.
 
     Parameters
     ----------
     logged
         Called with a model's name when its logs have grown, so that they are counted soon.
+    enqueued
+        Called with the id of a job that was asked for, so that it is run soon.
+    actor
+        Name of the actor on whose behalf it registers, asks for jobs and cancels them: there is no sign-in
+        yet, so whoever reaches a served API does so as `system`.
     """
     api = FastAPI(title="Bigboard", version=__version__, docs_url="/docs", openapi_url="/openapi.json")
     for make_router in _ROUTERS:
         api.include_router(make_router(workspace), prefix="/v1")
     api.include_router(predictions_router(workspace, logged), prefix="/v1")
+    api.include_router(jobs_router(workspace, actor), prefix="/v1")
 
     @api.exception_handler(BigboardError)
     async def explain(_: Request, error: BigboardError) -> JSONResponse:

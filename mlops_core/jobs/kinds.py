@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from mlops_core.domain import Actor, Job, Snapshot
+from mlops_core.domain import Actor, Comparison, Job, Snapshot
 from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.domain.progress import Progress
 from mlops_core.domain.states import Role
-from mlops_core.registry.models import MAKERS, champion_of, find_model, find_version
+from mlops_core.registry.models import MAKERS, champion_of, champions, find_model, find_version
 from mlops_core.workspace import Workspace
 
 __all__ = ["KINDS", "Kind", "OneVersion", "TwoVersions", "Wish", "Work", "kind_named"]
@@ -101,22 +101,36 @@ class Kind:
 
 
 def _test(workspace: Workspace, actor: Actor, job: Job, progress: Progress) -> str:
-    from mlops_core.domain.states import TestStatus
-    from mlops_core.version_tests import results_of, run_tests
+    from mlops_core.version_tests import run_tests
 
     wish = OneVersion.model_validate(job.arguments)
-    run = run_tests(workspace, actor, wish.model, wish.number, progress=progress, job_id=job.id)
-    statuses = [result.status for result in results_of(workspace, run.id)]
-    counted = [(statuses.count(status), status) for status in TestStatus]
-    return f"{len(statuses)} tests: " + ", ".join(f"{count} {status}" for count, status in counted if count)
+    return run_tests(workspace, actor, wish.model, wish.number, progress=progress, job_id=job.id).message
 
 
 def _compare(workspace: Workspace, actor: Actor, job: Job, progress: Progress) -> str:
+    return _compared(workspace, actor, job, TwoVersions.model_validate(job.arguments), progress)
+
+
+def _judge(workspace: Workspace, actor: Actor, job: Job, progress: Progress) -> str:
+    wish = OneVersion.model_validate(job.arguments)
+    with workspace.store.read() as session:
+        champion = champions(session).get(find_model(session, wish.model).id)
+    if champion is None or champion.number == wish.number:
+        return _test(workspace, actor, job, progress)
+    tested = _test(workspace, actor, job, _part(progress, 0, 2))
+    both = TwoVersions(model=wish.model, challenger=wish.number, champion=champion.number)
+    return f"{tested}; {_compared(workspace, actor, job, both, _part(progress, 1, 2))}"
+
+
+def _compared(workspace: Workspace, actor: Actor, job: Job, wish: TwoVersions, progress: Progress) -> str:
+    """Compare, unless the job has done so before its server was stopped; return the verdict in words."""
     from mlops_core.comparison import compare_versions
 
-    wish = TwoVersions.model_validate(job.arguments)
     with workspace.store.read() as session:
+        known = session.exec(select(Comparison).where(Comparison.job_id == job.id)).first()
         snapshot = None if wish.snapshot_id is None else session.get(Snapshot, wish.snapshot_id)
+    if known is not None:
+        return str(known.report.get("sentence", known.verdict))
     return compare_versions(
         workspace,
         actor,
@@ -127,31 +141,6 @@ def _compare(workspace: Workspace, actor: Actor, job: Job, progress: Progress) -
         progress=progress,
         job_id=job.id,
     ).sentence
-
-
-def _judge(workspace: Workspace, actor: Actor, job: Job, progress: Progress) -> str:
-    from mlops_core.comparison import compare_versions
-
-    wish = OneVersion.model_validate(job.arguments)
-    with workspace.store.read() as session:
-        model = find_model(session, wish.model)
-        try:
-            champion: int | None = champion_of(session, model).number
-        except NotFound:
-            champion = None
-    if champion is None or champion == wish.number:
-        return _test(workspace, actor, job, progress)
-    tested = _test(workspace, actor, job, _part(progress, 0, 2))
-    report = compare_versions(
-        workspace,
-        actor,
-        wish.model,
-        wish.number,
-        champion,
-        progress=_part(progress, 1, 2),
-        job_id=job.id,
-    )
-    return f"{tested}; {report.sentence}"
 
 
 def _part(progress: Progress, index: int, parts: int) -> Progress:
