@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pyarrow as pa
-from sqlmodel import select
 
 from mlops_core.domain import Actor, Feature, Snapshot
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.features.catalogue import AS_OF, find_feature_table, find_features
+from mlops_core.registry.snapshots import store_rows, take_snapshot
 from mlops_core.store import UnitOfWork
-from mlops_core.warehouse import canonical, check_fits, describe, quoted, warehouse_sql
+from mlops_core.warehouse import canonical, check_fits, quoted, warehouse_sql
 from mlops_core.workspace import Workspace
 
 __all__ = ["read_features", "store_training_data", "take_snapshot", "write_features"]
@@ -88,46 +88,8 @@ def read_features(workspace: Workspace, names: Sequence[str], *, start: datetime
 
 
 def store_training_data(workspace: Workspace, actor: Actor, name: str, rows: pa.Table) -> Snapshot:
-    """Store the exact rows that a model is trained on, and return their snapshot."""
-    table = f"training/{name}"
-    version = workspace.warehouse.overwrite(table, rows, actor=actor.name)
-    return take_snapshot(workspace, actor, table, version=version)
-
-
-def take_snapshot(workspace: Workspace, actor: Actor, table: str, *, version: int | None = None) -> Snapshot:
-    """Record a warehouse table as of a version, by default the newest; taken twice it is one snapshot.
-
-    Raises
-    ------
-    NotFound
-        There is no such table.
-    """
-    state = workspace.warehouse.state(table, version=version)
-
-    def work(unit: UnitOfWork) -> Snapshot:
-        known = unit.session.exec(
-            select(Snapshot).where(Snapshot.table_name == table, Snapshot.version == state.version)
-        ).first()
-        snapshot = known or unit.add(
-            Snapshot(
-                table_name=table,
-                version=state.version,
-                rows=state.rows,
-                columns=describe(state.schema),
-                digest=state.digest,
-                created_at=unit.now,
-            )
-        )
-        unit.record(
-            "snapshot.taken",
-            "snapshot",
-            f"{table}@{state.version}",
-            f"Snapshot of {table} as of version {state.version} ({state.rows:,} rows)",
-            digest=state.digest,
-        )
-        return snapshot
-
-    return workspace.store.write(actor, work)
+    """Store the exact rows that a model is trained on; return their snapshot, for the same rows the same."""
+    return store_rows(workspace, actor, f"training/{name}", rows)
 
 
 def _check_declared(table: str, key: str, features: Sequence[Feature], rows: pa.Table) -> None:

@@ -106,7 +106,7 @@ def count_reference(model: Model, new: "NewVersion") -> CountedReference:
         grids=dict(grids),
         segment_columns=tuple(model.segment_columns),
     )
-    if new.estimator is not None:
+    if new.estimator is not None or new.artefact is not None:
         grids[LATENCY] = latency_grid()
     slices = build_slices(reference.to_batches(), plan)
     return CountedReference(grids, _by_day_and_by_segment(slices), _outcomes(model, reference))

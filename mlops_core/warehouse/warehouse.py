@@ -165,8 +165,21 @@ class Warehouse:
                     return Appended(version, fresh.num_rows)
         raise WarehouseError(f"writers of table '{table}' collided {_ATTEMPTS} times in a row: try again")
 
-    def overwrite(self, table: str, rows: pa.Table, *, actor: str) -> int:
-        """Replace the rows of a table of the same schema; older versions stay readable."""
+    def overwrite(self, table: str, rows: pa.Table, *, actor: str, any_schema: bool = False) -> int:
+        """Replace the rows of a table; older versions stay readable.
+
+        Parameters
+        ----------
+        any_schema
+            Take rows with other columns than the table has, which its next versions then have.
+
+        Raises
+        ------
+        SchemaMismatch, WarehouseError
+            As in `append`.
+        """
+        if any_schema and self.exists(table):
+            return self._replace(table, canonical(rows, table), actor)
         return self._write(table, rows, "overwrite", actor)
 
     def read(
@@ -242,6 +255,27 @@ class Warehouse:
         raise WarehouseError(
             f"writers of table '{table}' collided {_ATTEMPTS} times in a row: try again"
         ) from collision
+
+    def _replace(self, table: str, rows: pa.Table, actor: str) -> int:
+        check_can_begin(rows.schema, table)
+        with self._writing(table):
+            for _ in range(_ATTEMPTS):
+                opened = self._open(table)
+                self._opened.__dict__.pop(table, None)
+                try:
+                    write_deltalake(
+                        opened,
+                        rows,
+                        mode="overwrite",
+                        schema_mode="overwrite",
+                        commit_properties=CommitProperties(custom_metadata={"actor": actor}),
+                    )
+                except DeltaError as error:
+                    if not _is_collision(error):
+                        raise
+                else:
+                    return opened.version()
+        raise WarehouseError(f"writers of table '{table}' collided {_ATTEMPTS} times in a row: try again")
 
     @contextmanager
     def _writing(self, table: str) -> Iterator[None]:

@@ -14,7 +14,7 @@ from skops import io as skops_io
 
 from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.registry import load_estimator
-from mlops_core.registry.artefacts import store_estimator
+from mlops_core.registry.artefacts import store_bytes, store_estimator
 from tests.factories import run_as_ordinary_user
 
 X = np.random.default_rng(3).normal(size=(200, 3))
@@ -95,10 +95,17 @@ def test_a_missing_artefact_is_reported(workspace):
         load_estimator(workspace, "a" * 64)
 
 
-def test_an_artefact_that_holds_a_foreign_type_is_refused(workspace):
-    artefact = store_estimator(workspace, make_pipeline(Mine(), LogisticRegression()).fit(X, Y))
+def test_an_estimator_that_holds_a_foreign_type_is_refused_before_it_is_stored(workspace):
     with pytest.raises(InvalidInput, match=r"types that are not trusted: .*Mine"):
-        load_estimator(workspace, artefact.digest)
+        store_estimator(workspace, make_pipeline(Mine(), LogisticRegression()).fit(X, Y))
+    assert files_in(workspace) == []
+
+
+def test_an_artefact_that_holds_a_foreign_type_is_not_loaded(workspace):
+    foreign = skops_io.dumps(make_pipeline(Mine(), LogisticRegression()).fit(X, Y))
+    digest = store_bytes(workspace, foreign, "skops")
+    with pytest.raises(InvalidInput, match=r"types that are not trusted: .*Mine"):
+        load_estimator(workspace, digest)
 
 
 def test_an_artefact_that_would_run_code_when_it_is_loaded_is_refused_unrun(workspace, tmp_path):
