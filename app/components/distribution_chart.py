@@ -11,7 +11,7 @@ __all__ = ["draw_distribution"]
 
 _MOST_BARS = 40
 _MANY_BARS = 9
-_ONE_LINE_PIXELS = 27  # with less, Plotly lays out twice what fits into one line
+_ONE_LINE_PIXELS = 31  # with less, Plotly lays out twice what fits into one line
 
 
 def draw_distribution(
