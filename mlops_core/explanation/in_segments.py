@@ -1,6 +1,7 @@
 """Inputs that stayed as they are over all rows and drifted inside one segment, which the others hide."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 from mlops_core.domain.states import Level, Origin
@@ -12,9 +13,9 @@ from mlops_core.explanation.segment_slices import LONG, MOST_COLUMNS, read_segme
 from mlops_core.explanation.sentences import describe_move
 from mlops_core.explanation.wording import Setting
 from mlops_core.monitoring.levels import FEWEST_ROWS, Limit, judge
-from mlops_core.slices import Counts, Grid, Slice
+from mlops_core.slices import Grid, Slice
 from mlops_core.statistics import DRIFT_STATISTICS
-from mlops_core.statistics.many_windows import drift_of_windows
+from mlops_core.statistics.many_windows import drift_of_pairs
 from mlops_core.statistics.significance import FALSE_DISCOVERY_RATE, shift_p_value
 
 __all__ = ["drift_in_segments"]
@@ -93,31 +94,28 @@ def _inside(
     inputs: int,
 ) -> Iterator[SegmentDrift]:
     """Yield the segments in which one column is critical."""
-    for segment in segments:
-        first, second = before[segment].columns.get(column), after[segment].columns.get(column)
-        if first is None or second is None or segment.startswith(f"{column}="):
-            continue
-        moved = _moved(asked.statistic, first, second, grid, limits, inputs * len(segments))
-        if moved is None:
+    pairs = {
+        segment: (before[segment].columns[column], after[segment].columns[column])
+        for segment in segments
+        if column in before[segment].columns
+        and column in after[segment].columns
+        and not segment.startswith(f"{column}=")
+    }
+
+    @cache
+    def chance(segment: str) -> float:
+        return min(1.0, shift_p_value(*pairs[segment], grid) * inputs * len(segments))
+
+    if asked.statistic in _SLOW:
+        pairs = {segment: pair for segment, pair in pairs.items() if chance(segment) <= FALSE_DISCOVERY_RATE}
+    values = drift_of_pairs(
+        asked.statistic, [one for one, _ in pairs.values()], [one for _, one in pairs.values()], grid
+    )
+    for (segment, (first, second)), value in zip(pairs.items(), values, strict=True):
+        if value is None or judge(value, limits) != Level.CRITICAL or chance(segment) > FALSE_DISCOVERY_RATE:
             continue
         setting = Setting(asked.window.year, None, segment)
         described = describe_move(column, grid, first, second, setting, drifted=True)
         if described is not None:
-            yield SegmentDrift(column, segment, *moved, second.rows, first.rows, described[1].sentence)
-
-
-def _moved(
-    statistic: str, before: Counts, after: Counts, grid: Grid, limits: Sequence[Limit], tests: int
-) -> tuple[float, float] | None:
-    """Return the statistic and the corrected p-value, None where either is in range; the quicker is first."""
-
-    def chance() -> float:
-        return min(1.0, shift_p_value(before, after, grid) * tests)
-
-    if statistic in _SLOW and chance() > FALSE_DISCOVERY_RATE:
-        return None
-    value = drift_of_windows(statistic, before, [after], grid)[0]
-    if value is None or judge(value, limits) != Level.CRITICAL:
-        return None
-    found = chance()
-    return (value, found) if found <= FALSE_DISCOVERY_RATE else None
+            sentence = described[1].sentence
+            yield SegmentDrift(column, segment, value, chance(segment), second.rows, first.rows, sentence)

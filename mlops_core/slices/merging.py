@@ -82,7 +82,9 @@ def merge_groups(
                 alike.append(([batch], [group]))
     wanted = None if columns is None else pa.array(sorted({*columns}), pa.string())
     sums = [_sum_alike(batches, groups, wanted) for batches, groups in alike]
-    return {group: Slice(n, _joined([one.get(group, {}) for one in sums])) for group, n in rows.items()}
+    return {
+        group: Slice(n, _joined([one[group] for one in sums if group in one])) for group, n in rows.items()
+    }
 
 
 def _joined(sums: list[dict[str, Counts]]) -> Mapping[str, Counts]:

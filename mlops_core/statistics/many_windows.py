@@ -1,4 +1,4 @@
-"""A drift statistic of many windows against one reference: a trend, without a call for each of its points."""
+"""A drift statistic of many windows, without a call for each: a trend, or a column in every segment."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from mlops_core.statistics.distances import population_deviation
 from mlops_core.statistics.registry import DRIFT_STATISTICS
 from mlops_core.statistics.transports import transports
 
-__all__ = ["drift_of_windows"]
+__all__ = ["drift_of_pairs", "drift_of_windows"]
 
 _BINS: Final = 10
 _Floats: TypeAlias = NDArray[np.float64]
@@ -64,6 +64,52 @@ def drift_of_windows(
     return [_finite(next(values)) if one is not None and one.rows else None for one in windows]
 
 
+def drift_of_pairs(
+    statistic: str, references: Sequence[Counts], windows: Sequence[Counts], grid: Grid
+) -> list[float | None]:
+    """Return a statistic of each window against its own reference, as `drift_of_windows` of each pair.
+
+    The statistics of bins are computed for all pairs at once.
+
+    Parameters
+    ----------
+    references, windows
+        As many of each.
+    """
+    kind = "categorical" if isinstance(grid, CategoricalGrid) else "numeric"
+    fits = kind in DRIFT_STATISTICS[statistic].kinds
+    pairs = list(zip(references, windows, strict=True))
+    if statistic not in _OF_BINS or not fits or not pairs or not all(a.rows and b.rows for a, b in pairs):
+        return [drift_of_windows(statistic, first, [second], grid)[0] for first, second in pairs]
+    tables = _tables_of(pairs)
+    found = _OF_BINS[statistic](*tables, _rows_of(references), _rows_of(windows))
+    return [_finite(value) for value in found.tolist()]
+
+
+def _tables_of(pairs: Sequence[tuple[Counts, Counts]]) -> tuple[_Floats, _Floats]:
+    """Return the rows of each pair in the bins of its reference, shape ``(n_pairs, most_bins)`` each.
+
+    Bins that a pair does not have are empty, and add nothing to a statistic of bins.
+    """
+    numeric = [one for one, _ in pairs if isinstance(one, NumericCounts)]
+    if not numeric:
+        first, second = (_bins_of(one[0], one) for one in zip(*pairs, strict=True))
+        return first, second
+    starts = [bin_starts(one, _BINS) for one in numeric]
+    lengths = np.array([len(one) for one in starts])
+    rows = np.repeat(np.arange(len(starts)), lengths)
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    cells = rows * len(numeric[0].cells) + np.concatenate(starts)
+    tables = []
+    for side in zip(*pairs, strict=True):
+        counts = [one for one in side if isinstance(one, NumericCounts)]
+        table = np.zeros((len(pairs), int(lengths.max()) + 2))
+        table[rows, places] = np.add.reduceat(np.concatenate([one.cells for one in counts]), cells)
+        table[:, -2:] = [(one.missing, one.infinite) for one in counts]
+        tables.append(table)
+    return tables[0], tables[1]
+
+
 def _bins_of(reference: Counts, windows: Sequence[Counts]) -> _Floats:
     """Return the rows of windows in the bins of `rows_in_bins`, shape ``(n_windows, n_bins)``."""
     if isinstance(reference, NumericCounts):
@@ -82,14 +128,14 @@ def _rows_of(windows: Sequence[Counts]) -> _Floats:
     return np.array([[one.rows] for one in windows], np.float64)
 
 
-def _psi(first: _Floats, second: _Floats, n: int, m: _Floats) -> _Floats:
+def _psi(first: _Floats, second: _Floats, n: int | _Floats, m: _Floats) -> _Floats:
     filled = (first > 0) | (second > 0)
     p, q = np.maximum(first, 0.5) / n, np.maximum(second, 0.5) / m
     values: _Floats = np.sum((q - p) * np.log(q / p), axis=1, where=filled)
     return values
 
 
-def _jensen_shannon(first: _Floats, second: _Floats, n: int, m: _Floats) -> _Floats:
+def _jensen_shannon(first: _Floats, second: _Floats, n: int | _Floats, m: _Floats) -> _Floats:
     from scipy import special  # where it is used: a server starts without it
 
     p, q = first / n, second / m
@@ -99,13 +145,13 @@ def _jensen_shannon(first: _Floats, second: _Floats, n: int, m: _Floats) -> _Flo
     return values
 
 
-def _hellinger(first: _Floats, second: _Floats, n: int, m: _Floats) -> _Floats:
+def _hellinger(first: _Floats, second: _Floats, n: int | _Floats, m: _Floats) -> _Floats:
     change = np.sqrt(first / n) - np.sqrt(second / m)
     values: _Floats = np.sqrt(np.square(change).sum(axis=1) / 2)
     return values
 
 
-_OF_BINS: Final[dict[str, Callable[[_Floats, _Floats, int, _Floats], _Floats]]] = {
+_OF_BINS: Final[dict[str, Callable[[_Floats, _Floats, int | _Floats, _Floats], _Floats]]] = {
     "psi": _psi,
     "jensen_shannon": _jensen_shannon,
     "hellinger": _hellinger,

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
 from mlops_core.slices import CategoricalGrid, NumericGrid
 from mlops_core.statistics import DRIFT_STATISTICS
-from mlops_core.statistics.many_windows import drift_of_windows
+from mlops_core.statistics.many_windows import drift_of_pairs, drift_of_windows
 from tests.mlops_core.statistics.counting import count
 
 NUMBERS = st.one_of(
@@ -49,6 +49,50 @@ def test_categories_give_what_one_window_after_the_other_does(statistic, first, 
     reference, *windows = (count(pa.array(rows, pa.string()), grid) for rows in (first, *others))
     expected = one_after_the_other(statistic, reference, windows, grid)
     assert drift_of_windows(statistic, reference, windows, grid) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("statistic", sorted(DRIFT_STATISTICS))
+@settings(max_examples=40)
+@given(st.lists(st.tuples(*[st.lists(NUMBERS, max_size=25)] * 2), min_size=1, max_size=5), st.integers(1, 40))
+def test_each_pair_of_numbers_gives_what_it_does_alone(statistic, pairs, cells):
+    if "numeric" not in DRIFT_STATISTICS[statistic].kinds:
+        return
+    grid = NumericGrid.from_values([0.0, *pairs[0][0]], cells)
+    counted = [[count(pa.array(rows, pa.float64()), grid) for rows in pair] for pair in pairs]
+    check_pairs(statistic, counted, grid)
+
+
+@pytest.mark.parametrize("statistic", sorted(DRIFT_STATISTICS))
+@settings(max_examples=40)
+@given(
+    st.lists(
+        st.tuples(*[st.lists(st.sampled_from(["a", "b", "d", None]), max_size=20)] * 2),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_each_pair_of_categories_gives_what_it_does_alone(statistic, pairs):
+    if "categorical" not in DRIFT_STATISTICS[statistic].kinds:
+        return
+    grid = CategoricalGrid(("a", "b"))
+    counted = [[count(pa.array(rows, pa.string()), grid) for rows in pair] for pair in pairs]
+    check_pairs(statistic, counted, grid)
+
+
+def check_pairs(statistic, pairs, grid):
+    expected = [
+        one_after_the_other(statistic, first, [second], grid)[0] if first.rows and second.rows else None
+        for first, second in pairs
+    ]
+    references, windows = zip(*pairs, strict=True)
+    assert drift_of_pairs(statistic, references, windows, grid) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_statistic_of_the_other_kind_has_no_value_for_any_pair():
+    grid = NumericGrid.from_values([1.0, 2.0])
+    reference = count([1.0, 2.0], grid)
+    assert drift_of_pairs("chi_squared", [reference] * 2, [reference] * 2, grid) == [None] * 2
+    assert drift_of_pairs("psi", [], [], grid) == []
 
 
 def test_distances_are_those_of_scipy_on_rows():
