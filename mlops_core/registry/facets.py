@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import col, select
 
 from mlops_core.domain import Actor, Feature, FeatureUse, Model
-from mlops_core.domain.models import ModelTag
+from mlops_core.registry.tags import every_tag
 from mlops_core.workspace import Workspace
 
 __all__ = ["Facets", "version_facets"]
@@ -27,8 +27,8 @@ def version_facets(workspace: Workspace) -> Facets:
         owners = session.exec(
             select(Actor.full_name).where(col(Actor.id).in_(select(Model.owner_id))).distinct()
         ).all()
-        tags = session.exec(select(ModelTag.tag).distinct()).all()
+        tags = every_tag(session)
         features = session.exec(
             select(Feature.name).where(col(Feature.id).in_(select(FeatureUse.feature_id)))
         ).all()
-    return Facets(sorted(set(owners)), sorted(tags), sorted(features))
+    return Facets(sorted(set(owners)), tags, sorted(features))

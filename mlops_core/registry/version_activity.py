@@ -8,10 +8,8 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, func, select
 
-from mlops_core.domain import Actor, ModelVersion, StageChange
-from mlops_core.domain.models import ModelCard
+from mlops_core.domain import Actor, Comparison, ModelCard, ModelVersion, StageChange, TestResult, TestRun
 from mlops_core.domain.states import JobState, TestStatus, Verdict
-from mlops_core.domain.testing import Comparison, TestResult, TestRun
 from mlops_core.registry.models import find_model, find_version
 from mlops_core.workspace import Workspace
 

@@ -15,14 +15,16 @@ from mlops_core.domain import (
     FeatureUse,
     Metric,
     Model,
-    ModelTag,
+    ModelCard,
     ModelVersion,
     Snapshot,
     StageChange,
 )
-from mlops_core.domain.models import ModelCard, VersionSnapshot
-from mlops_core.domain.states import FeatureStatus, SnapshotUse, Stage
+from mlops_core.domain.states import FeatureStatus, Stage
+from mlops_core.registry.evaluation_data import evaluation_of, training_of
 from mlops_core.registry.models import champions, find_model, find_version
+from mlops_core.registry.snapshots import name_of
+from mlops_core.registry.tags import tags_of
 from mlops_core.workspace import Workspace
 
 __all__ = [
@@ -166,7 +168,6 @@ def read_version(workspace: Workspace, model_name: str, number: int) -> VersionV
         version = find_version(session, model, number)
         names = {actor.id: actor.full_name for actor in session.exec(select(Actor))}
         champion = champions(session).get(model.id)
-        training, evaluation, known = _snapshots(session, version)
         features = _features(session, version)
         entered = session.exec(
             select(StageChange.at)
@@ -182,11 +183,11 @@ def read_version(workspace: Workspace, model_name: str, number: int) -> VersionV
             entered_stage=entered or version.created_at,
             champion=champion.number if champion else None,
             choices=_choices(session, model, champion),
-            tags=sorted(session.exec(select(ModelTag.tag).where(ModelTag.model_id == model.id))),
+            tags=tags_of(session, model),
             card=_card(session, version, names),
-            metrics=_metrics(session, version, known),
-            training=training,
-            evaluation=evaluation,
+            metrics=_metrics(session, version),
+            training=training_of(session, version),
+            evaluation=evaluation_of(session, version),
             features=features,
             plain_columns=sorted(set(version.columns) - {one.name for one in features}),
             used_by=_used_by(session, model),
@@ -217,38 +218,16 @@ def _choices(session: Session, model: Model, champion: ModelVersion | None) -> l
     ]
 
 
-def _snapshots(
-    session: Session, version: ModelVersion
-) -> tuple[list[Snapshot], Snapshot | None, dict[int, Snapshot]]:
+def _metrics(session: Session, version: ModelVersion) -> list[MeasuredMetric]:
     rows = session.exec(
-        select(VersionSnapshot.use, Snapshot)
-        .join(Snapshot, col(Snapshot.id) == col(VersionSnapshot.snapshot_id))
-        .where(VersionSnapshot.model_version_id == version.id)
-        .order_by(col(VersionSnapshot.id))
-    ).all()
-    known = {snapshot.id: snapshot for _, snapshot in rows}
-    first = known.get(version.snapshot_id) or session.get(Snapshot, version.snapshot_id)
-    training = [first] if first else []
-    training += [one for use, one in rows if use == SnapshotUse.TRAINING and one.id != version.snapshot_id]
-    evaluation = [one for use, one in rows if use == SnapshotUse.EVALUATION]
-    return training, evaluation[-1] if evaluation else None, known
-
-
-def _metrics(session: Session, version: ModelVersion, known: dict[int, Snapshot]) -> list[MeasuredMetric]:
-    found = session.exec(
         select(Metric).where(Metric.model_version_id == version.id).order_by(col(Metric.id))
     ).all()
+    identities = {one.snapshot_id for one in rows if one.snapshot_id is not None}
+    known = session.exec(select(Snapshot).where(col(Snapshot.id).in_(identities))) if identities else ()
+    names = {one.id: name_of(one) for one in known}
     return [
-        MeasuredMetric(
-            one.name,
-            one.value,
-            one.rows,
-            one.data,
-            f"{known[one.snapshot_id].table_name}@{known[one.snapshot_id].version}"
-            if one.snapshot_id in known
-            else None,
-        )
-        for one in found
+        MeasuredMetric(one.name, one.value, one.rows, one.data, names.get(one.snapshot_id or 0))
+        for one in rows
     ]
 
 
