@@ -272,7 +272,7 @@ def _reference_calibration(store: Store, workspace: Workspace, version_id: int, 
     of = f"of {segment} in the reference" if segment else "of the reference"
     found = read_outcomes(workspace, version, None, origin=Origin.REFERENCE, segment=segment)
     if segment and (found is None or found.rows < _FEWEST_OF_A_SEGMENT):
-        found, of = read_outcomes(workspace, version, None, origin=Origin.REFERENCE), "of the reference"
+        return _reference_calibration(store, workspace, version_id, "")
     if not isinstance(found, BinaryOutcomes):
         return "the reference has no outcomes"
     try:
