@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = ["DATABASE_FILE", "ENGINES", "Settings"]
@@ -34,6 +35,8 @@ class Settings(BaseSettings):
         `local[*]` for this machine, `yarn`, `spark://host:7077`, `k8s://...`.
     tests
         The project's own tests of versions (`BIGBOARD_TESTS`): a Python file, or a dotted module.
+    upload_bytes
+        How large a version that is registered by the API may be, in all (`BIGBOARD_UPLOAD_BYTES`).
     """
 
     model_config = SettingsConfigDict(env_prefix="BIGBOARD_", frozen=True, extra="ignore")
@@ -45,6 +48,7 @@ class Settings(BaseSettings):
     engine: str = "local"
     spark_master: str = "local[*]"
     tests: str = ""
+    upload_bytes: int = Field(default=4 * 2**30, gt=0)
 
     @property
     def database_file(self) -> Path | None:

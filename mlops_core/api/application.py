@@ -14,6 +14,7 @@ from mlops_core.api.health import health_router
 from mlops_core.api.jobs import jobs_router
 from mlops_core.api.models import models_router
 from mlops_core.api.predictions import predictions_router
+from mlops_core.api.registry import registry_router
 from mlops_core.domain.errors import BigboardError, Conflict, InvalidInput, NotFound, NotPermitted, StoreError
 from mlops_core.workspace import SYSTEM, Workspace
 
@@ -54,6 +55,7 @@ def create_api(
         api.include_router(make_router(workspace), prefix="/v1")
     api.include_router(predictions_router(workspace, logged), prefix="/v1")
     api.include_router(jobs_router(workspace, actor), prefix="/v1")
+    api.include_router(registry_router(workspace, actor, enqueued), prefix="/v1")
 
     @api.exception_handler(BigboardError)
     async def explain(_: Request, error: BigboardError) -> JSONResponse:

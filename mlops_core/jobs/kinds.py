@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlmodel import Session, select
+from sqlmodel import Session
 
-from mlops_core.domain import Actor, Comparison, Job, Snapshot
+from mlops_core.domain import Actor, Job, Snapshot
 from mlops_core.domain.errors import InvalidInput, NotFound
 from mlops_core.domain.progress import Progress
-from mlops_core.domain.states import Role
+from mlops_core.domain.states import Role, TestStatus
 from mlops_core.registry.models import MAKERS, champion_of, champions, find_model, find_version
 from mlops_core.workspace import Workspace
 
@@ -101,10 +101,13 @@ class Kind:
 
 
 def _test(workspace: Workspace, actor: Actor, job: Job, progress: Progress) -> str:
-    from mlops_core.version_tests import run_tests
+    from mlops_core.version_tests import results_of, run_tests
 
     wish = OneVersion.model_validate(job.arguments)
-    return run_tests(workspace, actor, wish.model, wish.number, progress=progress, job_id=job.id).message
+    run = run_tests(workspace, actor, wish.model, wish.number, progress=progress, job_id=job.id)
+    found = [result.status for result in results_of(workspace, run.id)]
+    counted = [(found.count(status), status) for status in TestStatus]
+    return f"{len(found)} tests: " + ", ".join(f"{count} {status}" for count, status in counted if count)
 
 
 def _compare(workspace: Workspace, actor: Actor, job: Job, progress: Progress) -> str:
@@ -119,18 +122,14 @@ def _judge(workspace: Workspace, actor: Actor, job: Job, progress: Progress) -> 
         return _test(workspace, actor, job, progress)
     tested = _test(workspace, actor, job, _part(progress, 0, 2))
     both = TwoVersions(model=wish.model, challenger=wish.number, champion=champion.number)
-    return f"{tested}; {_compared(workspace, actor, job, both, _part(progress, 1, 2))}"
+    return f"{tested}. {_compared(workspace, actor, job, both, _part(progress, 1, 2))}"
 
 
 def _compared(workspace: Workspace, actor: Actor, job: Job, wish: TwoVersions, progress: Progress) -> str:
-    """Compare, unless the job has done so before its server was stopped; return the verdict in words."""
     from mlops_core.comparison import compare_versions
 
     with workspace.store.read() as session:
-        known = session.exec(select(Comparison).where(Comparison.job_id == job.id)).first()
         snapshot = None if wish.snapshot_id is None else session.get(Snapshot, wish.snapshot_id)
-    if known is not None:
-        return str(known.report.get("sentence", known.verdict))
     return compare_versions(
         workspace,
         actor,

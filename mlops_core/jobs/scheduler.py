@@ -10,6 +10,7 @@ from mlops_core.domain.errors import BigboardError
 from mlops_core.jobs.claims import recover_jobs
 from mlops_core.jobs.worker import Worker
 from mlops_core.monitoring import close_interrupted_runs, monitor_model, run_monitoring
+from mlops_core.version_tests import close_interrupted_test_runs
 from mlops_core.workspace import SYSTEM, Workspace, actor_named
 
 __all__ = ["Scheduler"]
@@ -63,6 +64,7 @@ class Scheduler:
         """Close the runs that a killed server left open, queue its jobs again, and begin."""
         close_interrupted_runs(self._workspace, actor_named(self._workspace, SYSTEM))
         recover_jobs(self._workspace, starting=True)
+        close_interrupted_test_runs(self._workspace, actor_named(self._workspace, SYSTEM))
         self._scheduler.start()
         self._worker.start()
 
