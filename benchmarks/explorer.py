@@ -170,6 +170,7 @@ def _redraws(workspace: Workspace, repeats: int) -> dict[str, Sequence[Callable[
     ends = [span.end - timedelta(weeks=number) for number in range(1, repeats + 1)]
     windows = [Window(end - timedelta(weeks=4), end) for end in ends]
     odd = [Window(one.start + 3 * _DAY, one.end - 2 * _DAY) for one in windows]
+    calm = [one.moved(-timedelta(weeks=8)) for one in windows]
     before = [Window(span.start, end - timedelta(weeks=8)) for end in ends]
     newest = Window(span.end - timedelta(weeks=4), span.end)
     others = [_OTHERS[number % len(_OTHERS)] for number in range(repeats)]
@@ -185,6 +186,7 @@ def _redraws(workspace: Workspace, repeats: int) -> dict[str, Sequence[Callable[
         "nothing changed": [explain() for _ in range(repeats)],
         "window, of whole weeks": [explain(window=one) for one in windows],
         "window, of parts of weeks": [explain(window=one) for one in odd],
+        "window in which nothing drifted": [explain(window=one) for one in calm],
         "window of half of all weeks": [
             explain(window=Window(span.start + (end - span.start) / 2, end)) for end in ends
         ],
