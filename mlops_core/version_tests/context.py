@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mlops_core.domain import Model, ModelVersion, Snapshot
 from mlops_core.domain.states import ProblemType
@@ -98,6 +100,10 @@ class TestContext:
             It does not load, raises, or needs more time or memory than it may have.
         """
         return self.source.ask(rows, as_given)
+
+    def time_requests(self, rows: pa.Table, request_rows: int, requests: int) -> NDArray[np.float64]:
+        """Return how long each of some requests takes in the sandbox, in milliseconds, without transport."""
+        return self.source.time_requests(rows, request_rows, requests)
 
     def number(self, name: str) -> float:
         """Return a parameter that is a number."""

@@ -31,8 +31,8 @@ class Outcome:
         What was measured and what it was held to, in the same unit; None where a test has none.
     evidence
         What the result rests on, as JSON can hold it. A page draws these keys: `facts` (words to values),
-        `columns` and `rows` (a table), `points` (`x`, `y`, `rows`; with `x_title` and `y_title`) and `trace`
-        (the last lines of an error).
+        `columns` and `rows` (a table), `points` (lists `x`, `y` and `rows`, with `x_title` and `y_title`) and
+        `trace` (the last lines of an error).
     """
 
     status: TestStatus

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mlops_core.scoring import Predictions
 from mlops_core.scoring.confinement import die_with_parent
@@ -19,7 +21,7 @@ from mlops_core.version_tests.outcome import Outcome, plain
 
 __all__ = ["QUESTIONS", "Wish", "main"]
 
-QUESTIONS: Final = ("rows", "predictions", "training", "ask")
+QUESTIONS: Final = ("rows", "predictions", "training", "ask", "time_requests")
 """What the process may ask for: the methods of a source."""
 
 
@@ -50,6 +52,10 @@ class _DistantSource:
 
     def ask(self, rows: pa.Table, as_given: bool) -> Predictions:
         found: Predictions = self._ask("ask", rows, as_given)
+        return found
+
+    def time_requests(self, rows: pa.Table, request_rows: int, requests: int) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = self._ask("time_requests", rows, request_rows, requests)
         return found
 
     def _ask(self, question: str, *arguments: object) -> Any:

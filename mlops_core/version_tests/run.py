@@ -297,7 +297,7 @@ def _finish(
     def work(unit: UnitOfWork) -> TestRun:
         ended = unit.session.get_one(TestRun, run.id)
         ended.state, ended.finished_at = state, unit.now
-        ended.message = message or summary
+        ended.message = message
         unit.record(
             f"version.tests_{_ENDED[state]}",
             "model version",

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mlops_core.domain import Model, ModelVersion, Snapshot
 from mlops_core.domain.errors import InvalidInput, NotFound, ScoringError, WarehouseError
@@ -30,6 +32,9 @@ class Source(Protocol):
 
     def ask(self, rows: pa.Table, as_given: bool) -> Predictions:
         """Return the version's predictions for any rows."""
+
+    def time_requests(self, rows: pa.Table, request_rows: int, requests: int) -> NDArray[np.float64]:
+        """Return how long each of some requests takes."""
 
 
 class WorkspaceSource:
@@ -108,6 +113,22 @@ class WorkspaceSource:
 
     def ask(self, rows: pa.Table, as_given: bool = False) -> Predictions:
         """Return the version's predictions for any rows, within the limits of a call."""
+        return self._model().predict(rows, as_given=as_given)
+
+    def time_requests(self, rows: pa.Table, request_rows: int, requests: int) -> NDArray[np.float64]:
+        """Return how long each of some requests takes in the sandbox, in milliseconds."""
+        return self._model().time_requests(rows, request_rows, requests)
+
+    def give_up(self, error: ScoringError) -> None:
+        """Take it that the artefact cannot be asked: whoever asks for predictions gets this error."""
+        self._given_up = error
+
+    def close(self) -> None:
+        """End the sandbox."""
+        self._sandbox = None
+        self._opened.close()
+
+    def _model(self) -> SandboxedModel:
         if not self.can_be_asked:
             raise NotJudged(f"The artefact ({self.version.artefact_format}) cannot be asked.")
         self._stop_if_given_up()
@@ -118,16 +139,7 @@ class WorkspaceSource:
             except ScoringError as error:
                 self._given_up = error
                 raise
-        return self._sandbox.predict(rows, as_given=as_given)
-
-    def give_up(self, error: ScoringError) -> None:
-        """Take it that the artefact cannot be asked: whoever asks for predictions gets this error."""
-        self._given_up = error
-
-    def close(self) -> None:
-        """End the sandbox."""
-        self._sandbox = None
-        self._opened.close()
+        return self._sandbox
 
     def _stop_if_given_up(self) -> None:
         if self._given_up is not None:
