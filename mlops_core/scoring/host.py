@@ -33,6 +33,7 @@ def main(how: str = "host") -> None:
     if how == "alone":
         reader, writer = os.dup(0), os.dup(1)
         _silence()
+        _warm_up()
         _serve(reader, writer)
     with socket.socket(fileno=os.dup(0)) as control:
         _silence()
@@ -123,8 +124,8 @@ def _fork(channel: int, control: socket.socket) -> int:
 def _serve(reader: int, writer: int) -> NoReturn:
     from mlops_core.scoring.child import serve
 
-    joblib = import_module("joblib")  # comes with scikit-learn; its own processes would outlive ours
-    with suppress(OSError), joblib.parallel_config(backend="threading"):
+    joblib = import_module("joblib")  # comes with scikit-learn; `n_jobs` would start threads and processes
+    with suppress(OSError), joblib.parallel_config(backend="sequential"):
         serve(os.fdopen(reader, "rb"), os.fdopen(writer, "wb"))
     os._exit(0)
 

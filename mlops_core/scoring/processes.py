@@ -60,6 +60,7 @@ class Ending:
 class Process(Protocol):
     """A process that answers the messages of `mlops_core.scoring.wire`."""
 
+    pid: int
     reader: BinaryIO
     writer: BinaryIO
 
@@ -202,6 +203,7 @@ class _Forked:
 class _Fresh:
     def __init__(self) -> None:
         self._program = _started("alone", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pid = self._program.pid
         self.reader = cast("BinaryIO", self._program.stdout)
         self.writer = cast("BinaryIO", self._program.stdin)
         self._lock = threading.Lock()

@@ -22,7 +22,7 @@ from mlops_core.workspace import Workspace
 
 __all__ = ["SandboxedModel", "can_be_asked", "open_model"]
 
-_MOST_ANSWER_BYTES: Final = 1 << 32
+_MOST_ANSWER_BYTES: Final = 1 << 30
 _SHARE_OF_MEMORY: Final = 0.7
 _ALSO_TRUSTED: tuple[str, ...] = ()  # beside what the registry trusts; tests put their own hostile types here
 
@@ -118,11 +118,8 @@ class SandboxedModel:
         ScoringError
             It raised, crashed, or returned something else than a prediction a row.
         """
-        if as_given:
-            own = [name for name in rows.column_names if name in self.columns]
-            reply = self._call("predict", rows.select(own), {}, own)
-        else:
-            reply = self._call("predict", rows, {})
+        own = [name for name in rows.column_names if name in self.columns] if as_given else self.columns
+        reply = self._call("predict", rows, own, {})
         with self._reading_the_answer():
             classes = reply.fields["classes"]
             predictions = decode_predictions(
@@ -152,7 +149,7 @@ class SandboxedModel:
             raise InvalidInput(
                 f"{requests} requests of {request_rows} rows cannot be timed: give 1 or more of each"
             )
-        reply = self._call("time", rows, {"request_rows": request_rows, "requests": requests})
+        reply = self._call("time", rows, self.columns, {"request_rows": request_rows, "requests": requests})
         with self._reading_the_answer():
             return np.frombuffer(reply.body, dtype=np.float64)
 
@@ -172,15 +169,13 @@ class SandboxedModel:
         with self._lock:
             self._end()
 
-    def _call(
-        self, kind: str, rows: pa.Table, fields: dict[str, object], order: Sequence[str] = ()
-    ) -> Message:
+    def _call(self, kind: str, rows: pa.Table, columns: Sequence[str], fields: dict[str, object]) -> Message:
         missing = [name for name in self.columns if name not in rows.column_names]
         if missing:
             raise InvalidInput(f"the rows lack columns of {self.name}: {', '.join(missing)}")
         if rows.num_rows == 0:
             raise InvalidInput(f"there are no rows that {self.name} could score")
-        body = _stream(rows.select(list(order or self.columns)))
+        body = _stream(rows.select(list(columns)))
         with self._lock:
             process = self._loaded()
             fields |= {"problem_type": self._problem_type}

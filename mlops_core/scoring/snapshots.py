@@ -1,6 +1,5 @@
 """A version's predictions for a whole snapshot, made once however many ask."""
 
-import io
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ import pyarrow as pa
 from mlops_core.domain import Model, ModelVersion, Snapshot
 from mlops_core.domain.errors import ArtefactRefused, InvalidInput, NotFound
 from mlops_core.domain.progress import Progress, unheard
-from mlops_core.registry.artefacts import read_bytes
 from mlops_core.registry.columns import PREDICTION, SCORE
 from mlops_core.registry.evaluation_data import evaluation_of, read_snapshot
+from mlops_core.registry.predictions import predictions_of
 from mlops_core.registry.snapshots import name_of
 from mlops_core.scoring.limits import Limits
 from mlops_core.scoring.predictions import Predictions
@@ -24,7 +23,6 @@ __all__ = ["ScoredSnapshot", "score_snapshot"]
 
 _KEPT: Final = 4
 _MOST_KEPT_BYTES: Final = 512 * 1024**2
-_PARQUET: Final = "parquet"
 
 _Key: TypeAlias = tuple[str, int, int, str]
 
@@ -94,7 +92,8 @@ def score_snapshot(
     known = _kept.get(key)
     if known is not None:
         return known
-    name = f"version {version.number}"
+    with workspace.store.read() as session:
+        name = f"{session.get_one(Model, version.model_id).name}:{version.number}"
     missing = [column for column in version.columns if column not in snapshot.columns]
     if missing and can_be_asked(version):
         raise InvalidInput(
@@ -109,18 +108,21 @@ def score_snapshot(
             progress(2, 3, f"Scoring {rows.num_rows:,} rows with {name}")
             scored = ScoredSnapshot(rows, opened.predict(rows))
     else:
-        scored = ScoredSnapshot(rows, _handed_over(workspace, version, snapshot, rows.num_rows))
+        scored = ScoredSnapshot(rows, _handed_over(workspace, version, name, snapshot))
     progress(3, 3, f"{name} has scored {rows.num_rows:,} rows")
     _kept.put(key, scored)
     return scored
 
 
-def _handed_over(workspace: Workspace, version: ModelVersion, snapshot: Snapshot, rows: int) -> Predictions:
+def _handed_over(workspace: Workspace, version: ModelVersion, name: str, snapshot: Snapshot) -> Predictions:
     """Return the predictions that came with a version, for the snapshot that they were made on."""
     with workspace.store.read() as session:
         made_on = evaluation_of(session, version)
-        name = f"{session.get_one(Model, version.model_id).name}:{version.number}"
-    if version.predictions_digest is None:
+    try:
+        table = predictions_of(workspace, version)
+    except (NotFound, InvalidInput, pa.ArrowException) as error:
+        raise ArtefactRefused(f"the predictions of {name} cannot be read: {error}") from error
+    if table is None:
         raise ArtefactRefused(
             f"{name} cannot be asked (its artefact has the format '{version.artefact_format}') and came "
             "without predictions: register it with its predictions for the evaluation snapshot"
@@ -131,17 +133,10 @@ def _handed_over(workspace: Workspace, version: ModelVersion, snapshot: Snapshot
             f"{name} cannot be asked, and its predictions are for {theirs}, not {name_of(snapshot)}: "
             "use that one"
         )
-    from pyarrow import parquet
-
-    try:
-        data = read_bytes(workspace, version.predictions_digest, _PARQUET)
-        table = parquet.read_table(io.BytesIO(data))
-    except (NotFound, InvalidInput, pa.ArrowException) as error:
-        raise ArtefactRefused(f"the predictions of {name} cannot be read: {error}") from error
-    if table.num_rows != rows:
+    if table.num_rows != snapshot.rows:
         raise ArtefactRefused(
-            f"{name} came with {table.num_rows:,} predictions for {rows:,} rows of {name_of(snapshot)}: "
-            "register it again with one a row"
+            f"{name} came with {table.num_rows:,} predictions, and {name_of(snapshot)} has {snapshot.rows:,} "
+            "rows: register it again with one a row"
         )
     score = table[SCORE].to_numpy() if SCORE in table.column_names else None
     return Predictions(prediction=table[PREDICTION].to_numpy(), score=score)
