@@ -1,63 +1,46 @@
-"""What the registry page lists: models and versions with their stages and metrics."""
+"""What the registry lists: search among the versions of all models, page by page, in the store."""
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import col, func, select
 
-from mlops_core.domain import (
-    Actor,
-    FeatureUse,
-    Metric,
-    Model,
-    ModelVersion,
-    Snapshot,
-    StageChange,
-)
+from mlops_core.domain import Actor, ModelVersion, StageChange
 from mlops_core.domain.states import Stage
-from mlops_core.registry.models import champions
+from mlops_core.registry.version_lines import ComparisonSummary, TestSummary, VersionLine, version_lines
+from mlops_core.registry.version_query import ORDERS, VersionQuery, check_query, matching_versions
 from mlops_core.workspace import Workspace
 
-__all__ = ["StageStep", "VersionLine", "list_versions", "stage_history"]
+__all__ = [
+    "ORDERS",
+    "ComparisonSummary",
+    "StageStep",
+    "TestSummary",
+    "VersionLine",
+    "VersionPage",
+    "VersionQuery",
+    "list_versions",
+    "search_versions",
+    "stage_history",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class VersionLine:
-    """One version as a line of the registry.
+class VersionPage:
+    """One page of versions.
 
     Attributes
     ----------
-    primary
-        The primary metric on held-out data, None where the model has none.
-    entered_stage
-        When it came to the stage it is in.
+    total
+        How many match.
+    counts
+        How many would match in each stage, whichever stages are asked for.
     """
 
-    model: str
-    number: int
-    stage: Stage
-    is_champion: bool
-    description: str
-    owner: str
-    author: str
-    estimator: str
-    primary_metric: str | None
-    primary: float | None
-    metrics: dict[str, float]
-    metric_rows: int
-    features: int
-    snapshot: str
-    snapshot_rows: int
-    snapshot_digest: str
-    git_commit: str
-    git_dirty: bool
-    artefact_digest: str
-    artefact_bytes: int
-    created_at: datetime
-    entered_stage: datetime
-    version_id: int
+    lines: Sequence[VersionLine]
+    total: int
+    counts: Mapping[Stage, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,44 +52,36 @@ class StageStep:
     actor: str
 
 
+def search_versions(workspace: Workspace, query: VersionQuery | None = None) -> VersionPage:
+    """Return a page of the versions that match, found and sorted in the store.
+
+    Raises
+    ------
+    InvalidInput
+        The page is not one, or the order, the tests or the kind is none of those there are.
+    """
+    query = query or VersionQuery()
+    check_query(query)
+    with workspace.store.read() as session:
+        matching = matching_versions(replace(query, stages=(), order="model")).subquery()
+        counts = {
+            Stage(stage): number
+            for stage, number in session.execute(
+                select(matching.c.stage, func.count()).group_by(matching.c.stage)
+            ).all()
+        }
+        total = sum(number for stage, number in counts.items() if not query.stages or stage in query.stages)
+        ids: Sequence[int] = []
+        if query.offset < total and query.limit:
+            page = matching_versions(query).limit(query.limit).offset(query.offset)
+            ids = [row.id for row in session.execute(page)]
+        return VersionPage(version_lines(session, ids), total, counts)
+
+
 def list_versions(workspace: Workspace) -> list[VersionLine]:
     """Return every version of every model, the last moved first."""
     with workspace.store.read() as session:
-        champion_ids = {version.id for version in champions(session).values()}
-        names = {actor.id: actor.full_name for actor in session.exec(select(Actor))}
-        metrics: dict[int, list[Metric]] = defaultdict(list)
-        for metric in session.exec(select(Metric)):
-            metrics[metric.model_version_id].append(metric)
-        features = dict(
-            session.exec(
-                select(FeatureUse.model_version_id, func.count()).group_by(col(FeatureUse.model_version_id))
-            ).all()
-        )
-        entered = dict(
-            session.exec(
-                select(StageChange.model_version_id, func.max(StageChange.at)).group_by(
-                    col(StageChange.model_version_id)
-                )
-            ).all()
-        )
-        rows = session.exec(
-            select(ModelVersion, Model, Snapshot)
-            .join(Model, col(Model.id) == col(ModelVersion.model_id))
-            .join(Snapshot, col(Snapshot.id) == col(ModelVersion.snapshot_id))
-        ).all()
-    lines = [
-        _line(
-            version,
-            model,
-            snapshot,
-            names,
-            metrics[version.id],
-            features.get(version.id, 0),
-            entered[version.id],
-            version.id in champion_ids,
-        )
-        for version, model, snapshot in rows
-    ]
+        lines = version_lines(session, session.exec(select(ModelVersion.id)).all())
     return sorted(lines, key=lambda line: (-line.entered_stage.timestamp(), line.model, -line.number))
 
 
@@ -120,41 +95,3 @@ def stage_history(workspace: Workspace, version_id: int) -> list[StageStep]:
             .order_by(col(StageChange.id))
         ).all()
     return [StageStep(Stage(change.stage), change.at, name) for change, name in rows]
-
-
-def _line(
-    version: ModelVersion,
-    model: Model,
-    snapshot: Snapshot,
-    names: dict[int, str],
-    metrics: Sequence[Metric],
-    features: int,
-    entered: datetime,
-    is_champion: bool,
-) -> VersionLine:
-    values = {metric.name: metric.value for metric in metrics}
-    return VersionLine(
-        model=model.name,
-        number=version.number,
-        stage=Stage(version.stage),
-        is_champion=is_champion,
-        description=model.description,
-        owner=names[model.owner_id],
-        author=names[version.author_id],
-        estimator=version.estimator,
-        primary_metric=model.primary_metric,
-        primary=values.get(model.primary_metric or ""),
-        metrics=values,
-        metric_rows=max((metric.rows for metric in metrics), default=0),
-        features=features,
-        snapshot=f"{snapshot.table_name}@{snapshot.version}",
-        snapshot_rows=snapshot.rows,
-        snapshot_digest=snapshot.digest,
-        git_commit=version.git_commit,
-        git_dirty=version.git_dirty,
-        artefact_digest=version.artefact_digest,
-        artefact_bytes=version.artefact_bytes,
-        created_at=version.created_at,
-        entered_stage=entered,
-        version_id=version.id,
-    )

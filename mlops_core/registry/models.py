@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from mlops_core.domain import Actor, Alias, Model, ModelVersion
 from mlops_core.domain.errors import Conflict, InvalidInput, NotFound
@@ -152,14 +152,14 @@ def champion_of(session: Session, model: Model) -> ModelVersion:
     return version
 
 
-def champions(session: Session) -> dict[int, ModelVersion]:
-    """Return the production version of every model that has one, by model id."""
-    newest: dict[int, int] = {}
-    for alias in session.exec(select(Alias).where(Alias.name == CHAMPION).order_by(col(Alias.id))):
-        newest[alias.model_id] = alias.model_version_id
+def champions(session: Session, model_ids: Sequence[int] | None = None) -> dict[int, ModelVersion]:
+    """Return the production version of every model that has one, by model id; of some models, or of all."""
+    newest = select(func.max(Alias.id)).where(Alias.name == CHAMPION).group_by(col(Alias.model_id))
+    if model_ids is not None:
+        newest = newest.where(col(Alias.model_id).in_(model_ids))
     versions = session.exec(
-        select(ModelVersion).where(
-            col(ModelVersion.id).in_(list(newest.values())), ModelVersion.stage == Stage.PRODUCTION
-        )
+        select(ModelVersion)
+        .join(Alias, col(Alias.model_version_id) == col(ModelVersion.id))
+        .where(col(Alias.id).in_(newest), ModelVersion.stage == Stage.PRODUCTION)
     )
     return {version.model_id: version for version in versions}
