@@ -59,6 +59,7 @@ def draw_ranking(explanation: Explanation, column: str, on_open: Callable[[str],
 
 def ranking_csv(explanation: Explanation) -> bytes:
     """Return the ranking as a CSV file, a line for each column."""
+    inside = {one.column for one in explanation.in_segments}
     return csv_of(
         (
             "column",
@@ -77,7 +78,7 @@ def ranking_csv(explanation: Explanation) -> bytes:
                 one.value,
                 one.adjusted_p_value,
                 one.importance,
-                one.level,
+                "in_segment" if one.column in inside else one.level,
                 one.since.date() if one.since else None,
                 one.move.label if one.move else None,
                 one.move.before if one.move else None,
