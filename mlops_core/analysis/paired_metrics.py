@@ -217,7 +217,7 @@ class Cells:
         return np.stack(values, axis=-1)
 
     def _indicator(self, labels: _Ints) -> _Floats:
-        return (labels[:, None] == self._classes).astype(np.float64)
+        return np.asarray(labels[:, None] == self._classes, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,7 @@ def _average(
         else:
             present = tally.occurred if weights == "occurring" else tally.occurred + tally.predicted
             weight = (present > 0).astype(np.float64)
-        found: _Floats = np.asarray((weight * each).sum(axis=1) / weight.sum(axis=1))
+        found: _Floats = np.asarray((weight * each).sum(axis=1) / weight.sum(axis=1), dtype=np.float64)
         return found
 
     return value

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlops_core import __version__
+from mlops_core.cli.compare import compare
 from mlops_core.cli.drift import drift
 from mlops_core.cli.evaluate import evaluate
 from mlops_core.cli.event import event
 from mlops_core.cli.explain import explain
 from mlops_core.cli.output import console, fail
+from mlops_core.cli.test import put_to_test
 from mlops_core.domain.errors import BigboardError
 
 if TYPE_CHECKING:
@@ -151,6 +153,8 @@ app.command()(drift)
 app.command()(evaluate)
 app.command()(explain)
 app.command()(event)
+app.command("test")(put_to_test)
+app.command()(compare)
 
 
 @app.command()

@@ -257,8 +257,8 @@ def _fairness(
     for attribute in pair.protected:
         groups, left_out = segments_of(paired.table, [attribute], most=_MOST_GROUPS, what="groups")
         notes += left_out
-        if len(groups) < 2 and attribute in paired.table.column_names:
-            notes.append(f"fairness by {attribute} is not compared: fewer than two groups are large enough")
+        if len(groups) == 1:
+            notes.append(f"fairness by {attribute} is not compared: {groups[0].name} alone is large enough")
         found += fairness_differences(paired.rows, attribute, groups, resamples=resamples, seed=seed)
     return found
 

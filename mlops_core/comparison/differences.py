@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Final
 
-import numpy as np
-
 from mlops_core.analysis.delong import delong
 from mlops_core.analysis.paired_bootstrap import (
     RESAMPLES,
@@ -19,9 +17,9 @@ from mlops_core.analysis.paired_bootstrap import (
     unheard_draws,
 )
 from mlops_core.analysis.paired_metrics import PairedRows, metrics_of, values_of
-from mlops_core.comparison.evidence import why_no_interval
+from mlops_core.comparison.evidence import first_of, why_no_interval, why_undefined
 from mlops_core.comparison.report import Difference, SegmentDifference
-from mlops_core.comparison.segments import SegmentRows
+from mlops_core.comparison.segments import SegmentRows, comparable_segments
 from mlops_core.comparison.verdict import MARGIN, SIGNIFICANCE, holm, margin_of
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 
@@ -32,7 +30,6 @@ _AREA: Final = "roc_auc"
 _DELONG: Final = "DeLong"
 _BOOTSTRAP: Final = "paired bootstrap"
 _ROUNDING: Final = 1e-12
-_MOST_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,65 +84,48 @@ def compare_metrics(
         Called between blocks of draws; raises to stop.
     """
     allowed = metrics_of(rows)
-    names = [primary, *(name for name in allowed if name != primary)]
-    reasons = {name: why_no_interval(rows, name) for name in allowed}
-    drawn = [name for name in allowed if name != _AREA and reasons[name] is None]
-    tested, notes = _tested(rows, primary, segments) if primary in allowed else ([], [])
-    parts = [Part(drawn), *(Part([primary], one.rows) for one in tested if primary != _AREA)]
-    whole, *by_segment = paired_bootstrap(rows, parts, resamples=resamples, seed=seed, heard=heard)
+    tested, notes = comparable_segments(rows, primary, segments) if primary in allowed else ([], [])
+    enough = [name for name in allowed if name != _AREA and why_no_interval(rows, name) is None]
+    parts = [Part(enough), *(Part([primary], one.rows) for one in tested if primary != _AREA)]
+    whole, *drawn = paired_bootstrap(rows, parts, resamples=resamples, seed=seed, heard=heard)
     values = values_of(rows, allowed)
-    metrics, undefined = [], []
-    for name in names:
-        if name not in allowed:
-            metrics.append(_difference(rows, name, (math.nan, math.nan)))
-            continue
-        found = _difference(rows, name, values[name])
-        reason = reasons[name]
-        if found.difference is None:
-            reason = _undefined(rows, values[name])
-        elif reason == "":
-            found = replace(found, difference=0.0, lower=0.0, upper=0.0, p_value=1.0)
-        elif reason is None:
-            found = _with_area(found, rows) if name == _AREA else _with_draws(found, whole[name])
-            if found.lower is None:
-                reason = "it is undefined for many draws of the rows"
-        reasons[name] = reason
-        metrics.append(found)
-        if reason:
-            undefined.append(f"{name}: {reason}")
-    limit = margin_of(primary, metrics[0].champion, margin)
     compared = [
-        _segment_error(rows.take(one.rows), primary, None if primary == _AREA else by_segment[place][primary])
+        _compared(rows, name, values.get(name), whole.get(name))
+        for name in [primary, *(name for name in allowed if name != primary)]
+    ]
+    limit = margin_of(primary, compared[0][0].champion, margin)
+    errors = [
+        _in_segment(rows.take(one.rows), primary, drawn[place][primary] if drawn else None)
         for place, one in enumerate(tested)
     ]
-    listed = _judged(tested, compared, limit)
-    reason = "its answers are labels alone" if primary not in allowed else reasons[primary] or ""
-    if undefined:
-        shown = "; ".join(undefined[:_MOST_NAMED])
-        more = f"; and {len(undefined) - _MOST_NAMED} more" if len(undefined) > _MOST_NAMED else ""
-        notes.insert(0, f"no interval for {shown}{more}")
-    return Differences(metrics, listed, limit, reason, notes)
+    reasons = [f"{found.metric}: {reason}" for found, reason in compared if reason]
+    if reasons:
+        notes.insert(0, f"no interval for {first_of(reasons, '; ')}")
+    listed = _judged(tested, errors, limit)
+    return Differences([found for found, _ in compared], listed, limit, compared[0][1], notes)
 
 
-def _tested(
-    rows: PairedRows, primary: str, segments: Sequence[SegmentRows]
-) -> tuple[list[SegmentRows], list[str]]:
-    """Return the segments that can be compared, and a note on the others."""
-    tested, left_out = [], []
-    for one in segments:
-        chosen = rows.take(one.rows)
-        reason = why_no_interval(chosen, primary)
-        mine, theirs = values_of(chosen, [primary])[primary]
-        if reason is None and not math.isfinite(mine - theirs):
-            reason = _undefined(chosen, (mine, theirs))
-        if reason:
-            left_out.append(f"{one.name}: {reason}")
-        else:
-            tested.append(one)
-    if not left_out:
-        return tested, []
-    more = f"; and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
-    return tested, [f"segments not compared: {'; '.join(left_out[:_MOST_NAMED])}{more}"]
+def _compared(
+    rows: PairedRows, name: str, values: tuple[float, float] | None, drawn: Resampled | None
+) -> tuple[Difference, str]:
+    """Return a metric's difference, and why it has no interval; empty where it has one."""
+    if values is None:
+        return _difference(rows, name, (math.nan, math.nan)), "answers are labels alone"
+    found = _difference(rows, name, values)
+    if found.difference is None:
+        return found, why_undefined(rows, values)
+    reason = why_no_interval(rows, name)
+    if reason == "":
+        return replace(found, difference=0.0, lower=0.0, upper=0.0, p_value=1.0), ""
+    if reason is not None:
+        return found, reason
+    if drawn is None:
+        found = _with_error(found, _area_error(rows), CONFIDENCE)
+    else:
+        lower, upper = drawn.interval(CONFIDENCE)
+        if math.isfinite(lower):
+            found = replace(found, lower=lower, upper=upper, p_value=drawn.p_value)
+    return found, "" if found.lower is not None else "undefined for many draws of the rows"
 
 
 def _difference(rows: PairedRows, name: str, values: tuple[float, float]) -> Difference:
@@ -162,17 +142,6 @@ def _difference(rows: PairedRows, name: str, values: tuple[float, float]) -> Dif
         method=_DELONG if name == _AREA else _BOOTSTRAP,
         rows=len(rows),
     )
-
-
-def _with_area(found: Difference, rows: PairedRows) -> Difference:
-    return _with_error(found, _area_error(rows), CONFIDENCE)
-
-
-def _with_draws(found: Difference, drawn: Resampled) -> Difference:
-    lower, upper = drawn.interval(CONFIDENCE)
-    if not math.isfinite(lower):
-        return found
-    return replace(found, lower=lower, upper=upper, p_value=drawn.p_value)
 
 
 def _with_error(found: Difference, error: float, confidence: float) -> Difference:
@@ -196,7 +165,8 @@ def _area_error(rows: PairedRows) -> float:
     return delong(rows.outcomes == 1.0, mine, theirs).standard_error
 
 
-def _segment_error(rows: PairedRows, primary: str, drawn: Resampled | None) -> tuple[Difference, float]:
+def _in_segment(rows: PairedRows, primary: str, drawn: Resampled | None) -> tuple[Difference, float]:
+    """Return the difference in a segment, and its standard error."""
     found = _difference(rows, primary, values_of(rows, [primary])[primary])
     if why_no_interval(rows, primary) == "":
         return replace(found, difference=0.0), 0.0
@@ -239,16 +209,3 @@ def _deviations(value: float, error: float) -> float:
 
 def _lower_tail(deviations: float) -> float:
     return 0.5 * math.erfc(-deviations / math.sqrt(2))
-
-
-def _undefined(rows: PairedRows, values: tuple[float, float]) -> str:
-    if rows.problem == "regression":
-        return "undefined, as the outcome is constant" if np.ptp(rows.outcomes) == 0 else "numbers too large"
-    if len(np.unique(rows.outcomes)) < 2:
-        return "undefined, as every outcome is the same"
-    which = " and ".join(
-        name
-        for name, value in zip(("the challenger", "the champion"), values, strict=True)
-        if math.isnan(value)
-    )
-    return f"undefined, as {which} never predicts 1"

@@ -1,12 +1,21 @@
 """When rows can tell two versions apart at all, and in words why not."""
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from mlops_core.analysis.paired_metrics import PairedRows, family_of
 
-__all__ = ["FEWEST_DIFFERENT", "FEWEST_OF_OUTCOME", "FEWEST_ROWS", "why_no_interval"]
+__all__ = [
+    "FEWEST_DIFFERENT",
+    "FEWEST_OF_OUTCOME",
+    "FEWEST_ROWS",
+    "first_of",
+    "why_no_interval",
+    "why_undefined",
+]
 
 FEWEST_ROWS: Final = 30
 """Below that no interval is given."""
@@ -18,6 +27,7 @@ FEWEST_DIFFERENT: Final = 10
 """The versions must answer differently on so many rows. With fewer, an interval of resampled rows is too
 narrow: 4 rows that all speak for one side come by chance in 1 of 8 comparisons of equal versions."""
 
+_MOST_NAMED: Final = 5
 _OF_ONE_OUTCOME: Final = frozenset({"recall", "specificity", "precision", "f1"})
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12  # below that lies one estimator that was trained on two machines
 
@@ -44,6 +54,25 @@ def why_no_interval(rows: PairedRows, metric: str) -> str | None:
     if different < FEWEST_DIFFERENT:
         return f"{_rows(different)} on which their answers differ ({FEWEST_DIFFERENT} are needed)"
     return None
+
+
+def why_undefined(rows: PairedRows, values: tuple[float, float]) -> str:
+    """Say why a metric of these rows is nan for the challenger or the champion, without a full stop."""
+    if rows.problem == "regression":
+        constant = bool(np.ptp(rows.outcomes) == 0)
+        return "undefined, as the outcome is constant" if constant else "undefined, as numbers are too large"
+    if len(np.unique(rows.outcomes)) < 2:
+        return "undefined, as every outcome is the same"
+    versions = zip(("the challenger", "the champion"), values, strict=True)
+    return (
+        f"undefined, as {' and '.join(one for one, value in versions if math.isnan(value))} never predicts 1"
+    )
+
+
+def first_of(texts: Sequence[str], joint: str = ", ") -> str:
+    """Return the first five texts in one, and how many more there are."""
+    more = f"{joint}and {len(texts) - _MOST_NAMED} more" if len(texts) > _MOST_NAMED else ""
+    return joint.join(texts[:_MOST_NAMED]) + more
 
 
 def _different(rows: PairedRows, by_label: bool) -> int:

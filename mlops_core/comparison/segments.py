@@ -1,5 +1,6 @@
 """The rows of each segment of an evaluation snapshot."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,18 +10,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mlops_core.analysis.label_columns import class_labels
+from mlops_core.analysis.paired_metrics import PairedRows, values_of
+from mlops_core.comparison.evidence import first_of, why_no_interval, why_undefined
 from mlops_core.domain.errors import SchemaMismatch
 from mlops_core.slices.arrow_columns import MISSING, categories_of
 
-__all__ = ["FEWEST_IN_SEGMENT", "MOST_SEGMENTS", "SegmentRows", "segments_of"]
+__all__ = ["FEWEST_IN_SEGMENT", "MOST_SEGMENTS", "SegmentRows", "comparable_segments", "segments_of"]
 
 FEWEST_IN_SEGMENT: Final = 100
 """Segments with fewer rows are not compared."""
 
 MOST_SEGMENTS: Final = 100
 """Of one column only so many segments, those with most rows, are compared."""
-
-_MOST_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,26 @@ def segments_of(
             for place in sorted(kept, key=lambda place: texts[place])
         ]
     if small:
-        more = f" and {len(small) - _MOST_NAMED} more" if len(small) > _MOST_NAMED else ""
-        notes.append(f"{what} with fewer than {fewest} rows left out: {', '.join(small[:_MOST_NAMED])}{more}")
+        notes.append(f"{what} with fewer than {fewest} rows left out: {first_of(small)}")
     return found, notes
+
+
+def comparable_segments(
+    rows: PairedRows, metric: str, segments: Sequence[SegmentRows]
+) -> tuple[list[SegmentRows], list[str]]:
+    """Return the segments in which a metric can tell the versions apart, and a note on the others."""
+    kept, left_out = [], []
+    for one in segments:
+        chosen = rows.take(one.rows)
+        reason = why_no_interval(chosen, metric)
+        values = values_of(chosen, [metric])[metric]
+        if not reason and not all(math.isfinite(value) for value in values):
+            reason = why_undefined(chosen, values)
+        if reason:
+            left_out.append(f"{one.name}: {reason}")
+        else:
+            kept.append(one)
+    return kept, [f"segments not compared: {first_of(left_out, '; ')}"] if left_out else []
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

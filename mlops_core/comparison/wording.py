@@ -39,7 +39,9 @@ def verdict_sentence(
     figures = _figures(primary)
     match judgement.verdict:
         case Verdict.BETTER:
-            safe = f", and none of {segments} segments is worse" if segments > 1 else ""
+            safe = ""
+            if segments > 1:
+                safe = f", and none of {segments} segments is worse by more than {value_text(margin)}"
             return f"{challenger} is better than {champion}: {figures}{safe}."
         case Verdict.WORSE:
             return f"{challenger} is worse than {champion}: {figures}."
@@ -69,8 +71,7 @@ def value_text(value: float) -> str:
     if not 1e-4 <= abs(value) < 1e9:
         return f"{value:.3g}"
     decimals = max(0, 3 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{value:,.{decimals}f}"
 
 
 def difference_text(value: float) -> str:
