@@ -1,33 +1,22 @@
-"""The Python client of a serving console: log predictions and outcomes from a scoring service.
+"""The Python client of a serving console: log what a model did, and work with the registry.
 
 with Client("http://127.0.0.1:8501") as console:
     console.log_predictions("churn-risk", frame)
+    version = console.register("churn-risk", estimator, columns=columns, training=rows, evaluation=cases)
+    console.wait(console.test("churn-risk", version.number, compare=True))
 """
 
-import time
-from collections.abc import Mapping, Sequence
-from random import random
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from collections.abc import Mapping
+from typing import Final
 
-import httpx
 import pyarrow as pa
 
-from mlops_core.domain import errors
-from mlops_core.domain.errors import BigboardError, InvalidInput, StoreError
+from mlops_core.registry_calls import Data, RegistryCalls
+from mlops_core.rows import Rows, table_of
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["Client", "Data", "Receipt", "Rows"]
 
-__all__ = ["Client", "Receipt", "Rows"]
-
-Rows: TypeAlias = "pa.Table | pa.RecordBatch | pd.DataFrame | Sequence[Mapping[str, Any]]"
-"""What can be logged: an Arrow table, a pandas DataFrame, or a list of dictionaries."""
-
-_ARROW_STREAM = "application/vnd.apache.arrow.stream"
-_FIRST_PAUSE = 0.2
-_LONGEST_PAUSE = 5.0
-_TRY_AGAIN = frozenset({502, 503, 504})
+_ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
 
 
 class Receipt(dict[str, int]):
@@ -49,29 +38,12 @@ class Receipt(dict[str, int]):
         return self["duplicates"]
 
 
-class Client:
+class Client(RegistryCalls):
     """Speaks to a console over HTTP.
 
-    A batch that gets no answer is sent again, with growing pauses: because every prediction has its id,
-    nothing is stored twice.
-
-    Parameters
-    ----------
-    base_url
-        Where the console is served.
-    timeout
-        Seconds to wait for an answer.
-    attempts
-        How often a batch is sent before the client gives up.
+    What gets no answer is sent again, with growing pauses, where nothing can be done twice by that: every
+    prediction has its id, and what is only read changes nothing.
     """
-
-    def __init__(
-        self, base_url: str = "http://127.0.0.1:8501", *, timeout: float = 30.0, attempts: int = 6
-    ) -> None:
-        if attempts < 1:
-            raise InvalidInput(f"{attempts} attempts send nothing: give at least one")
-        self._attempts = attempts
-        self._http = httpx.Client(base_url=base_url, timeout=timeout)
 
     def log_predictions(self, model: str, rows: Rows, version: int | None = None) -> Receipt:
         """Log predictions of a version, the champion by default.
@@ -95,56 +67,17 @@ class Client:
         """Log outcomes, as `mlops_core.monitoring.log_outcomes` takes them; raises like `log_predictions`."""
         return self._send(f"/api/v1/models/{model}/outcomes", rows, {})
 
-    def close(self) -> None:
-        """Give the connections back."""
-        self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _send(self, path: str, rows: Rows, parameters: Mapping[str, int]) -> Receipt:
-        body = _stream(_table(rows))
-        failure: BigboardError | None = None
-        for attempt in range(self._attempts):
-            if attempt:
-                pause = min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE)
-                time.sleep(pause * (0.5 + random() / 2))  # noqa: S311 - so that clients do not come at once
-            try:
-                answer = self._http.post(
-                    path, content=body, params=parameters, headers={"content-type": _ARROW_STREAM}
-                )
-            except httpx.TransportError as error:
-                failure = StoreError(
-                    f"the console at {self._http.base_url} does not answer ({error}): start it with "
-                    "`bigboard serve`, or give its address"
-                )
-                continue
-            if answer.is_success:
-                return Receipt(answer.json())
-            failure = _error_of(answer)
-            if answer.status_code not in _TRY_AGAIN:
-                break
-        raise failure or BigboardError("nothing was sent")
-
-
-def _table(rows: Rows) -> pa.Table:
-    if isinstance(rows, pa.Table):
-        return rows
-    if isinstance(rows, pa.RecordBatch):
-        return pa.Table.from_batches([rows])
-    try:
-        if isinstance(rows, Sequence):
-            return pa.Table.from_pylist([dict(row) for row in rows])
-        return pa.Table.from_pandas(rows, preserve_index=False)
-    except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput(
-            f"the rows cannot be sent ({error}): give an Arrow table, a DataFrame or a list of dictionaries"
-        ) from error
+        return Receipt(
+            self._call(
+                "POST",
+                path,
+                safe_to_repeat=True,
+                content=_stream(table_of(rows)),
+                params=parameters,
+                headers={"content-type": _ARROW_STREAM},
+            )
+        )
 
 
 def _stream(rows: pa.Table) -> bytes:
@@ -153,16 +86,3 @@ def _stream(rows: pa.Table) -> bytes:
         stream.write_table(rows.replace_schema_metadata())
     body: bytes = sink.getvalue().to_pybytes()
     return body
-
-
-def _error_of(answer: httpx.Response) -> BigboardError:
-    """Return the core's own error that an answer names."""
-    try:
-        told = answer.json()
-        name, message = str(told["error"]), str(told["message"])
-    except (ValueError, KeyError, TypeError):
-        name, message = "", f"{answer.request.url} answered {answer.status_code}"
-    if name not in errors.__all__:
-        name = "InvalidInput" if answer.status_code in (413, 415, 422) else "BigboardError"
-    kind: type[BigboardError] = getattr(errors, name)
-    return kind(message)

@@ -79,7 +79,7 @@ def test_the_errors_of_the_console_are_raised_here(address, churn, rows):
 
 
 def test_a_batch_is_sent_again_until_the_store_answers(monkeypatch):
-    monkeypatch.setattr("mlops_core.client._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("mlops_core.http_calls._FIRST_PAUSE", 0.001)
     asked = []
 
     async def busy_at_first(scope, receive, send):
@@ -99,7 +99,7 @@ def test_a_batch_is_sent_again_until_the_store_answers(monkeypatch):
 
 
 def test_a_console_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr("mlops_core.client._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("mlops_core.http_calls._FIRST_PAUSE", 0.001)
     with (
         Client("http://127.0.0.1:9", attempts=2) as client,
         pytest.raises(StoreError, match=r"127\.0\.0\.1:9"),

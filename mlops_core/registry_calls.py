@@ -1,0 +1,320 @@
+"""The registry from a program: register versions, have them tested and compared, and wait for that."""
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import httpx
+import pyarrow as pa
+
+from mlops_core.domain.errors import InvalidInput
+from mlops_core.domain.progress import Progress, unheard
+from mlops_core.http_calls import HttpCalls
+from mlops_core.rows import Rows, table_of
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from mlops_core.api.jobs import JobShown
+    from mlops_core.api.registry_shapes import ComparisonShown, TestRunShown, VersionShown
+
+__all__ = ["Data", "RegistryCalls"]
+
+Data: TypeAlias = "Rows | Path | str"
+"""Rows, the path of a file with them (.parquet, .csv, .arrow), or a snapshot that is there (`table@2`)."""
+
+_REGISTERS_WITHIN: Final = 900.0
+_FIRST_LOOK: Final = 0.1
+_LONGEST_LOOK: Final = 1.0
+
+
+class RegistryCalls(HttpCalls):
+    """What a program asks the registry of a console for."""
+
+    def version(self, model: str, number: int) -> "VersionShown":
+        """Return one version, with its newest tests and comparison.
+
+        Raises
+        ------
+        NotFound, StoreError
+        """
+        from mlops_core.api.registry_shapes import VersionShown
+
+        return VersionShown.model_validate(self._get(f"/models/{model}/versions/{number}"))
+
+    def register(
+        self,
+        model: str,
+        artefact: "Path | str | BaseEstimator | None",
+        *,
+        columns: Sequence[str],
+        training: "Data",
+        evaluation: "Data | None" = None,
+        reference: "Rows | Path | str | None" = None,
+        predictions: "Rows | Path | str | None" = None,
+        metrics: Mapping[str, tuple[float, int]] | None = None,
+        metrics_data: str = "held-out",
+        hyper_parameters: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+        importance: Mapping[str, float] | None = None,
+        card: Mapping[str, Any] | None = None,
+        commit: tuple[str, bool] | None = None,
+    ) -> "VersionShown":
+        """Register a version of a model; the same artefact and training data give the same version.
+
+        Files are sent as they are read, so that large ones need no memory.
+
+        Parameters
+        ----------
+        artefact
+            A fitted scikit-learn estimator, which is sent in the skops format, or the path of a file; None
+            for a model that runs elsewhere.
+        columns
+            Its input, in order.
+        training, evaluation
+            The rows that it was trained on, and those with their `outcome` that it is tested and compared on.
+        reference
+            The scored rows that production is watched against; the scored evaluation rows by default.
+        predictions
+            For the evaluation rows, of an artefact that the console cannot load.
+        metrics
+            Name to (value, rows).
+        environment
+            Packages to their versions; those of this process by default.
+        card
+            `intended_use`, `limits`, `protected_attributes` (a list) and `considerations`.
+        commit
+            Git commit and whether files differed from it; those of the current folder by default.
+
+        Raises
+        ------
+        InvalidInput, NotFound, NotPermitted, ScoringError, StoreError
+            Nothing was registered.
+        """
+        from mlops_core.api.registry_shapes import VersionShown
+        from mlops_core.registry.environment import this_environment
+        from mlops_core.registry.source_control import commit_state
+
+        state = commit_state(Path.cwd()) if commit is None else None
+        given: dict[str, Any] = {
+            "columns": list(columns),
+            "metrics": {
+                name: {"value": float(value), "rows": rows} for name, (value, rows) in (metrics or {}).items()
+            },
+            "metrics_data": metrics_data,
+            "git_commit": state.commit if state else (commit or ("", False))[0],
+            "git_dirty": state.dirty if state else (commit or ("", False))[1],
+            "environment": dict(this_environment() if environment is None else environment),
+        }
+        optional = {"hyper_parameters": hyper_parameters, "importance": importance, "card": card}
+        given |= {name: dict(value) for name, value in optional.items() if value is not None}
+        with tempfile.TemporaryDirectory() as folder:
+            paths: dict[str, Path] = {}
+            if artefact is not None:
+                paths["artefact"] = _artefact(artefact, Path(folder))
+            for name, data in {
+                "training": training,
+                "evaluation": evaluation,
+                "reference": reference,
+                "predictions": predictions,
+            }.items():
+                if isinstance(data, str) and "@" in data and not Path(data).exists():
+                    given[name] = data
+                elif data is not None:
+                    paths[name] = _file(data, name, Path(folder))
+            try:
+                text = json.dumps(given)
+            except (TypeError, ValueError) as error:
+                raise InvalidInput(f"the version of {model} cannot be sent as JSON ({error})") from error
+            with _opened(paths) as parts:
+                answer = self._call(
+                    "POST",
+                    f"/api/v1/models/{model}/versions",
+                    safe_to_repeat=True,  # the same artefact and data give the same version
+                    prepare=parts,
+                    data={"version": text},
+                    timeout=httpx.Timeout(self._http.timeout.connect, read=_REGISTERS_WITHIN),
+                )
+        return VersionShown.model_validate(answer)
+
+    def test(self, model: str, number: int, *, compare: bool = False) -> "JobShown":
+        """Ask for the tests of a version, and its comparison with the champion if there is one.
+
+        Returns
+        -------
+        JobShown
+            For `wait`; the same wish while it waits or runs is the same job.
+
+        Raises
+        ------
+        NotFound, NotPermitted, StoreError
+        """
+        return self._ask(f"/models/{model}/versions/{number}/tests", {"compare": compare})
+
+    def compare(
+        self, model: str, challenger: int, champion: int | None = None, *, snapshot_id: int | None = None
+    ) -> "JobShown":
+        """Ask for a comparison of a version with another, the champion by default.
+
+        Raises
+        ------
+        NotFound, InvalidInput, NotPermitted, StoreError
+        """
+        wish = {"challenger": challenger, "champion": champion, "snapshot_id": snapshot_id}
+        return self._ask(f"/models/{model}/comparisons", wish)
+
+    def tests(self, model: str, number: int) -> "TestRunShown":
+        """Return the newest run of a version's tests, with what is known so far.
+
+        Raises
+        ------
+        NotFound
+            It was never tested.
+        """
+        from mlops_core.api.registry_shapes import TestRunShown
+
+        return TestRunShown.model_validate(self._get(f"/models/{model}/versions/{number}/tests"))
+
+    def test_run(self, run_id: int) -> "TestRunShown":
+        """Return a run of tests (`JobShown.test_run_id`).
+
+        Raises
+        ------
+        NotFound
+        """
+        from mlops_core.api.registry_shapes import TestRunShown
+
+        return TestRunShown.model_validate(self._get(f"/test-runs/{run_id}"))
+
+    def comparison(self, comparison_id: int) -> "ComparisonShown":
+        """Return a comparison (`JobShown.comparison_id`), whole.
+
+        Raises
+        ------
+        NotFound
+        """
+        from mlops_core.api.registry_shapes import ComparisonShown
+
+        return ComparisonShown.model_validate(self._get(f"/comparisons/{comparison_id}"))
+
+    def job(self, job_id: int) -> "JobShown":
+        """Return a job as it stands.
+
+        Raises
+        ------
+        NotFound
+        """
+        from mlops_core.api.jobs import JobShown
+
+        return JobShown.model_validate(self._get(f"/jobs/{job_id}"))
+
+    def cancel(self, job_id: int) -> "JobShown":
+        """Ask a job to stop: at once while it is queued, at its next step while it runs.
+
+        Raises
+        ------
+        NotFound, NotPermitted
+        Conflict
+            It is over already.
+        """
+        from mlops_core.api.jobs import JobShown
+
+        return JobShown.model_validate(
+            self._call("POST", f"/api/v1/jobs/{job_id}/cancel", safe_to_repeat=True)
+        )
+
+    def wait(
+        self, job: "JobShown | int", timeout: float | None = None, progress: Progress | None = None
+    ) -> "JobShown":
+        """Wait until a job is over, however it ends, and return it; a server that restarts is waited for.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; None waits as long as it takes.
+        progress
+            Called with the steps done, the steps in all and what is done now, whenever that changes.
+
+        Raises
+        ------
+        TimeoutError
+            It is not over within the timeout; it goes on all the same.
+        NotFound, StoreError
+        """
+        job_id = job if isinstance(job, int) else job.id
+        began, pause = time.monotonic(), _FIRST_LOOK
+        heard, told = progress or unheard, None
+        while True:
+            now = self.job(job_id)
+            step = now.done, now.total, now.doing or str(now.state)
+            if step != told:
+                heard(*step)
+                told = step
+            if now.is_over:
+                return now
+            if timeout is not None and time.monotonic() - began + pause > timeout:
+                raise TimeoutError(f"job {job_id} ({now.subject}) is {now.state} after {timeout:g} s")
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_LOOK)
+
+    def _ask(self, path: str, wish: Mapping[str, Any]) -> "JobShown":
+        from mlops_core.api.jobs import JobShown
+
+        return JobShown.model_validate(
+            self._call("POST", f"/api/v1{path}", safe_to_repeat=False, json=dict(wish))
+        )
+
+    def _get(self, path: str, **parameters: Any) -> Any:
+        return self._call("GET", f"/api/v1{path}", safe_to_repeat=True, params=parameters)
+
+
+def _artefact(artefact: "Path | str | BaseEstimator", folder: Path) -> Path:
+    if isinstance(artefact, str | Path):
+        return Path(artefact)
+    from skops import io as skops_io
+
+    path = folder / "estimator.skops"
+    try:
+        skops_io.dump(artefact, path)
+    except Exception as error:
+        raise InvalidInput(
+            f"the estimator cannot be sent in the skops format ({error}): give the path of a file"
+        ) from error
+    return path
+
+
+def _file(data: "Rows | Path | str", name: str, folder: Path) -> Path:
+    if isinstance(data, str | Path):
+        return Path(data)
+    from pyarrow import parquet
+
+    path = folder / f"{name}.parquet"
+    try:
+        parquet.write_table(table_of(data), path)
+    except pa.ArrowException as error:
+        raise InvalidInput(f"the {name} rows cannot be sent ({error})") from error
+    return path
+
+
+@contextmanager
+def _opened(paths: Mapping[str, Path]) -> Iterator[Any]:
+    """Give what opens the files of a form, anew for each attempt to send it."""
+    with ExitStack() as files:
+
+        def parts() -> dict[str, Any]:
+            files.close()
+            try:
+                return {
+                    "files": {
+                        name: (path.name, files.enter_context(path.open("rb")))
+                        for name, path in paths.items()
+                    }
+                }
+            except OSError as error:
+                raise InvalidInput(f"{error.filename} cannot be read: {error.strerror}") from error
+
+        yield parts
