@@ -48,7 +48,7 @@ def baseline(context: TestContext) -> Outcome:
     with the variance of DeLong et al. (1988).
     """
     known, metric = context.known, context.model.primary_metric or ""
-    if len(np.unique(known.truth[:10_000])) < 2 and len(np.unique(known.truth)) < 2:
+    if (known.truth == known.truth[0]).all():
         raise NotJudged("Every outcome is the same.")
     if known.problem == ProblemType.REGRESSION:
         gain = _number_gain(known, _trained_on(context), metric)

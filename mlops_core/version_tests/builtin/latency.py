@@ -14,7 +14,7 @@ __all__ = ["latency"]
     title="Answers in time",
     parameters=[
         Parameter("request_rows", 1, "rows of one request", lowest=1, highest=100_000),
-        Parameter("requests", 200, "requests that are timed", lowest=20, highest=10_000),
+        Parameter("requests", 100, "requests that are timed", lowest=20, highest=10_000),
         Parameter("objective_ms", None, "95th percentile, instead of the model's own", lowest=0.001),
     ],
 )

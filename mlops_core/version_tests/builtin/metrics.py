@@ -83,19 +83,19 @@ def minimum_metrics(context: TestContext) -> Outcome:
     evidence = {"columns": ["metric", "measured", "registered", "bound", ""], "rows": lines}
     if broken:
         return Outcome.judged(
-            False, f"{_upper('; '.join(broken))}.", figure=value, limit=limit, evidence=evidence
+            False, f"Its {'; its '.join(broken)}.", figure=value, limit=limit, evidence=evidence
         )
     if limit is None and not bounds and not registered:
         raise NotJudged(
-            f"{_upper(primary)} is {value:.4g} on {len(context.known):,} rows; no value was registered for "
-            "these rows, and no minimum is set."
+            f"Its {primary} is {value:.4g} on {len(context.known):,} rows; no value was registered for these "
+            "rows, and no minimum is set."
         )
     kept = " and ".join(
         words for words, there in (("as registered", registered), ("within bounds", bounds)) if there
     )
     return Outcome.judged(
         True,
-        f"{_upper(primary)} is {value:.4g} on {len(context.known):,} rows, {kept}.",
+        f"Its {primary} is {value:.4g} on {len(context.known):,} rows, {kept}.",
         figure=value,
         limit=limit,
         evidence=evidence,
@@ -108,7 +108,3 @@ def _keeps(name: str, found: float, bound: float) -> bool:
 
 def _metrics_of(problem: ProblemType) -> set[str]:
     return {name for name, found in PERFORMANCE_STATISTICS.items() if problem in found.problem_types}
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

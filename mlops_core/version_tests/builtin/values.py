@@ -89,11 +89,12 @@ def _judged(
     must_answer: set[str],
 ) -> Outcome:
     may_refuse = bool(context.parameters["may_refuse"])
-    context.ask(rows)  # what it cannot answer as they are is another test's matter
+    before = _unusable(context.problem_type, context.ask(rows))  # another test's matter
+    problem = context.problem_type if not before else None
     lines, bad, refused, tried = [], [], 0, 0
     for words, name, values in variants:
         tried += 1
-        found = _tried(context, rows.set_column(rows.column_names.index(name), name, values))
+        found = _tried(context, rows.set_column(rows.column_names.index(name), name, values), problem)
         is_refused = found.startswith("refused")
         refused += is_refused
         is_bad = found not in ("", "answered") and (not is_refused or not may_refuse or name in must_answer)
@@ -113,7 +114,7 @@ def _judged(
     )
 
 
-def _tried(context: TestContext, rows: pa.Table) -> str:
+def _tried(context: TestContext, rows: pa.Table, problem: ProblemType | None) -> str:
     """Return what it did with rows: `answered`, `refused: why`, or what is wrong with its answers."""
     try:
         answers = context.ask(rows)
@@ -122,14 +123,14 @@ def _tried(context: TestContext, rows: pa.Table) -> str:
     except ScoringError as error:
         reason = str(error)
         return f"broke down: {reason}" if " crashed " in reason else f"refused: {reason}"
-    count = _unusable(context.problem_type, answers)
+    count = _unusable(problem, answers)
     return f"{count:,} of {rows.num_rows:,} answers are unusable" if count else "answered"
 
 
-def _unusable(problem: ProblemType, answers: Predictions) -> int:
-    """Return how many answers are no finite number, no probability or no label."""
+def _unusable(problem: ProblemType | None, answers: Predictions) -> int:
+    """Return how many answers are no finite number, no probability (binary) or no label."""
     values = answers.prediction
-    if problem in (ProblemType.BINARY, ProblemType.REGRESSION):
+    if values.dtype.kind in "biuf":
         numbers = np.asarray(values, dtype=np.float64)
         good = np.isfinite(numbers)
         if problem == ProblemType.BINARY:

@@ -20,6 +20,7 @@ from mlops_core.features import store_training_data
 from mlops_core.registry import CommitState, NewVersion, create_model, register_version
 from mlops_core.registry.cards import Card
 from mlops_core.registry.evaluation_data import store_evaluation_data
+from mlops_core.version_tests import set_test
 from mlops_core.workspace import Workspace
 from tests.factories import person
 
@@ -99,6 +100,7 @@ def add_models(workspace: Workspace) -> None:
             latency_objective_ms=10_000.0,
             cadence_hours=24.0,
         )
+        set_test(workspace, lead, name, "latency", parameters={"requests": 20})
 
 
 def add_version(
