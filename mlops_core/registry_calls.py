@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from mlops_core.api.jobs import JobShown
     from mlops_core.api.registry_shapes import ComparisonShown, TestRunShown, VersionShown
+    from mlops_core.api.versions import ModelShown, VersionsShown
 
 __all__ = ["Data", "RegistryCalls"]
 
@@ -34,6 +36,37 @@ _LONGEST_LOOK: Final = 1.0
 
 class RegistryCalls(HttpCalls):
     """What a program asks the registry of a console for."""
+
+    def models(self) -> "list[ModelShown]":
+        """Return every model of the registry, by name.
+
+        Raises
+        ------
+        StoreError
+        """
+        from mlops_core.api.versions import ModelShown
+
+        return [ModelShown.model_validate(one) for one in self._get("/registry/models")]
+
+    def versions(self, model: str | None = None, **search: Any) -> "VersionsShown":
+        """Return a page of the versions of a model, or of all models.
+
+        Parameters
+        ----------
+        search
+            `text`, `owner`, `tag`, `stage` (a list), `kind`, `tests`, `verdict`, `metric_least`,
+            `metric_most`, `feature`, `active_since`, `order`, `limit` and `offset`, as the API describes
+            them.
+
+        Raises
+        ------
+        NotFound, InvalidInput, StoreError
+        """
+        from mlops_core.api.versions import VersionsShown
+
+        path = "/registry/versions" if model is None else f"/models/{model}/versions"
+        given = {name: str(one) if isinstance(one, datetime) else one for name, one in search.items()}
+        return VersionsShown.model_validate(self._get(path, **given))
 
     def version(self, model: str, number: int) -> "VersionShown":
         """Return one version, with its newest tests and comparison.
@@ -156,15 +189,25 @@ class RegistryCalls(HttpCalls):
         return self._ask(f"/models/{model}/versions/{number}/tests", {"compare": compare})
 
     def compare(
-        self, model: str, challenger: int, champion: int | None = None, *, snapshot_id: int | None = None
+        self,
+        model: str,
+        challenger: int,
+        champion: int | None = None,
+        *,
+        snapshot: int | str | None = None,
     ) -> "JobShown":
         """Ask for a comparison of a version with another, the champion by default.
+
+        Parameters
+        ----------
+        snapshot
+            The rows to compare on, by number or `table@version`; the challenger's evaluation rows by default.
 
         Raises
         ------
         NotFound, InvalidInput, NotPermitted, StoreError
         """
-        wish = {"challenger": challenger, "champion": champion, "snapshot_id": snapshot_id}
+        wish = {"challenger": challenger, "champion": champion, "snapshot": snapshot}
         return self._ask(f"/models/{model}/comparisons", wish)
 
     def tests(self, model: str, number: int) -> "TestRunShown":

@@ -15,12 +15,13 @@ from mlops_core.api.jobs import jobs_router
 from mlops_core.api.models import models_router
 from mlops_core.api.predictions import predictions_router
 from mlops_core.api.registry import registry_router
+from mlops_core.api.versions import versions_router
 from mlops_core.domain.errors import BigboardError, Conflict, InvalidInput, NotFound, NotPermitted, StoreError
 from mlops_core.workspace import SYSTEM, Workspace
 
 __all__ = ["create_api"]
 
-_ROUTERS = (health_router, models_router)
+_ROUTERS = (health_router, models_router, versions_router)
 _STATUS: tuple[tuple[type[BigboardError], int], ...] = (
     (NotFound, 404),
     (InvalidInput, 422),

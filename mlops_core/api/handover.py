@@ -31,7 +31,7 @@ from mlops_core.registry.models import MAKERS
 from mlops_core.scoring import open_model
 from mlops_core.workspace import Workspace, require_role
 
-__all__ = ["CardGiven", "VersionGiven", "register_upload"]
+__all__ = ["CardGiven", "VersionGiven", "register_upload", "snapshot_named"]
 
 _FILES = ("artefact", "training", "evaluation", "reference", "predictions")
 _AS_OF = "as_of"
@@ -97,13 +97,15 @@ def register_upload(workspace: Workspace, actor: Actor, model_name: str, upload:
     _check_before_storing(actor, given, files.get("artefact"), tables)
     if "training" in tables:
         snapshot = store_training_data(workspace, actor, model_name, tables["training"])
+    elif given.training is not None:
+        snapshot = snapshot_named(workspace, given.training)
     else:
-        snapshot = _snapshot(workspace, given.training, "training")
+        raise InvalidInput("the training data are missing: send a file 'training', or name a snapshot")
     evaluation = None
     if "evaluation" in tables:
         evaluation = store_evaluation_data(workspace, actor, model_name, tables["evaluation"])
     elif given.evaluation is not None:
-        evaluation = _snapshot(workspace, given.evaluation, "evaluation")
+        evaluation = snapshot_named(workspace, given.evaluation)
     reference = tables.get("reference")
     if reference is None:
         reference = _scored(
@@ -189,21 +191,23 @@ def _table(path: Path, name: str) -> pa.Table:
     raise InvalidInput(f"file '{name}' is called '*{ending}': send .parquet, .csv, .arrow or .arrows")
 
 
-def _snapshot(workspace: Workspace, label: str | None, use: str) -> Snapshot:
-    """Return a snapshot that is there already, by `table@version`."""
-    if label is None:
-        raise InvalidInput(f"the {use} data are missing: send a file '{use}', or name a snapshot (table@2)")
-    table, _, number = label.rpartition("@")
+def snapshot_named(workspace: Workspace, label: int | str) -> Snapshot:
+    """Return a snapshot by its number, or by `table@version`.
+
+    Raises
+    ------
+    NotFound
+    """
+    table, _, number = str(label).rpartition("@")
+    found = None
     with workspace.store.read() as session:
-        found = (
-            session.exec(
-                select(Snapshot).where(Snapshot.table_name == table, Snapshot.version == int(number))
-            ).first()
-            if number.isdecimal()
-            else None
-        )
+        if number.isdecimal() and not table:
+            found = session.get(Snapshot, int(number))
+        elif number.isdecimal():
+            wanted = select(Snapshot).where(Snapshot.table_name == table, Snapshot.version == int(number))
+            found = session.exec(wanted).first()
     if found is None:
-        raise NotFound(f"there is no snapshot '{label}': send the rows as a file '{use}'")
+        raise NotFound(f"there is no snapshot '{label}': give its number, or table@version")
     return found
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
 
-from mlops_core.api.handover import CardGiven, register_upload
+from mlops_core.api.handover import CardGiven, register_upload, snapshot_named
 from mlops_core.api.jobs import JobShown, shown_jobs
 from mlops_core.api.registry_shapes import (
     VERSION_FORM,
@@ -103,7 +103,9 @@ def registry_router(workspace: Workspace, actor: str, enqueued: Callable[[int], 
     @router.post("/models/{model}/comparisons", status_code=202)
     def compare(model: str, wish: ComparisonWish) -> JobShown:
         """Ask for a comparison of two versions."""
-        return ask("compare_versions", model, wish.challenger, {"model": model, **wish.model_dump()})
+        chosen = None if wish.snapshot is None else snapshot_named(workspace, wish.snapshot).id
+        arguments = {"model": model, "challenger": wish.challenger, "champion": wish.champion}
+        return ask("compare_versions", model, wish.challenger, {**arguments, "snapshot_id": chosen})
 
     @router.get("/models/{model}/comparisons")
     def comparisons(

@@ -191,4 +191,4 @@ class ComparisonWish(BaseModel):
 
     challenger: int = Field(ge=1)
     champion: int | None = Field(default=None, ge=1)
-    snapshot_id: int | None = None
+    snapshot: int | str | None = Field(default=None, description="Number of a snapshot, or table@version")

@@ -14,14 +14,14 @@ import httpx
 
 from mlops_core.cli.output import fail
 from mlops_core.client import Client
-from mlops_core.domain.errors import BigboardError, InvalidInput, StoreHeld
+from mlops_core.domain.errors import BigboardError, StoreHeld
 from mlops_core.domain.states import JobState
 from mlops_core.settings import Settings
 
 if TYPE_CHECKING:
     from mlops_core.api.jobs import JobShown
 
-__all__ = ["follow", "reached", "version_named"]
+__all__ = ["follow", "reached"]
 
 _HERE: Final = "http://bigboard.here"
 _STOPS_WITHIN: Final = 15.0
@@ -105,20 +105,6 @@ def follow(console: Client, job: "JobShown") -> "JobShown":
             console.cancel(job.id)
             console.wait(job.id, timeout=_STOPS_WITHIN)
         raise
-
-
-def version_named(label: str) -> tuple[str, int]:
-    """Return model and number of `churn-risk:5`.
-
-    Raises
-    ------
-    InvalidInput
-        It is written otherwise.
-    """
-    model, _, number = label.partition(":")
-    if not model or not number.isdecimal() or int(number) < 1:
-        raise InvalidInput(f"'{label}' names no version: write it like churn-risk:5")
-    return model, int(number)
 
 
 def _shown_with_bar(console: Client, job: "JobShown") -> "JobShown":

@@ -22,6 +22,8 @@ _MARKS = {
     "skipped": ("○", "dim"),
 }
 
+_WIDE = 10_000
+
 
 def put_to_test(
     version: Annotated[str, typer.Argument(metavar="MODEL:VERSION", help="Such as churn-risk:5.")],
@@ -44,12 +46,13 @@ def put_to_test(
 
     Exits with 1 unless every test passed, with 2 on bad input.
     """
-    from mlops_core.cli.reaching import follow, reached, version_named
+    from mlops_core.cli.compare import parse_version
+    from mlops_core.cli.reaching import follow, reached
     from mlops_core.settings import Settings
 
     settings = Settings() if workspace is None else Settings(workspace=workspace)
     try:
-        model, number = version_named(version)
+        model, number = parse_version(version)
         with reached(settings, server) as reaching:
             job = follow(reaching, reaching.test(model, number, compare=compare))
             run = reaching.test_run(job.test_run_id) if job.test_run_id is not None else None
@@ -77,6 +80,7 @@ def put_to_test(
 
 
 def _show(run: "TestRunShown", compared: "ComparisonShown | None") -> None:
+    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -95,7 +99,7 @@ def _show(run: "TestRunShown", compared: "ComparisonShown | None") -> None:
             _number(one.limit),
             escape(one.sentence),
         )
-    console.print(table)
+    (console if console.is_terminal else Console(width=_WIDE)).print(table)
     console.print(f"\n{run.model}:{run.version}: {_summary(run.results)}", style="bold", highlight=False)
     if compared is not None:
         console.print(compared.report.sentence, markup=False, highlight=False)
