@@ -4,7 +4,8 @@ Serves a workspace with `bigboard serve`, drives Chromium, and takes the time fr
 button is let go until the new charts are painted. Each window is one that was not asked for before, and so is
 each segment as long as there are others. The limit of the same run is the bare round trip of Streamlit: a
 click on a button of a page that holds nothing else, until its one line of text is painted, in a server of its
-own. Clicks on both take turns.
+own. Clicks on both take turns. What processors spent on the page's main thread, until the charts stand, and
+on the server depends less on what else the machine does.
 
 Run it alone: ``python benchmarks/redraw.py [--repeats 12]`` builds the workspace of ``explorer.py``;
 ``--workspace FOLDER --model NAME --goal 300`` measures another one, which no server may hold meanwhile. It is
@@ -25,6 +26,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -74,6 +76,14 @@ _WATCH = """
 _TIMELINE, _SHARES = ".st-key-explorer_timeline", ".st-key-explorer_shares"
 
 
+class _Took(NamedTuple):
+    """Milliseconds of one click: by the clock, and of processors in the page and in the server."""
+
+    clock: float
+    page: float
+    server: float
+
+
 def main() -> None:
     """Build what is not there yet, serve it, and print what each click costs."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -118,29 +128,31 @@ def _measure(executable: str, workspace: Path, bare: Path, options: argparse.Nam
         }
         if choices == 1:
             del actions["segment"]
-        took: dict[str, list[float]] = {name: [] for name in actions}
-        spent = dict.fromkeys(actions, 0.0)
+        thread = _main_thread(explorer)
+        took: dict[str, list[_Took]] = {name: [] for name in actions}
         for number in range(-2, repeats):
             for name, act in actions.items():
-                before = _processor(server)
+                served, drawn = _processor(server), thread()
                 milliseconds = act(number)
+                drawn = thread() - drawn
                 explorer.wait_for_timeout(_IDLE)
                 if number >= 0:
-                    took[name].append(milliseconds)
-                    spent[name] += _processor(server) - before
+                    took[name].append(_Took(milliseconds, 1e3 * drawn, 1e3 * (_processor(server) - served)))
         chromium.close()
-    _print(took, {name: 1e3 * spent[name] / repeats for name in spent}, options.goal)
+    _print(took, options.goal)
 
 
-def _print(took: dict[str, list[float]], processor: dict[str, float], goal: float) -> None:
-    bare = statistics.median(took[_BARE_NAME])
+def _print(took: dict[str, list[_Took]], goal: float) -> None:
+    bare = statistics.median(one.clock for one in took[_BARE_NAME])
     for name, each in took.items():
-        line = f"{name:16s} median {statistics.median(each):4.0f} ms, worst {max(each):4.0f} ms"
+        clock, page, _ = (statistics.median(column) for column in zip(*each, strict=True))
+        line = f"{name:16s} median {clock:4.0f} ms, worst {max(one.clock for one in each):4.0f} ms"
         if name != _BARE_NAME:
+            served = statistics.mean(one.server for one in each)  # the system counts in steps of 10 ms
             line += (
-                f", {statistics.median(each) / bare:4.1f} bare round trips, "
-                f"{sum(one < goal for one in each)} of {len(each)} below {goal:.0f} ms, "
-                f"{processor[name]:3.0f} ms of the server's processor"
+                f", {clock / bare:4.1f} bare round trips, "
+                f"{sum(one.clock < goal for one in each)} of {len(each)} below {goal:.0f} ms; "
+                f"of processors: {page:.0f} ms the page, {served:.0f} ms the server"
             )
         print(line)
     print(f"load of the machine {os.getloadavg()[0]:.1f}, with {os.cpu_count()} processors")
@@ -249,6 +261,18 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
     raise SystemExit(f"{address} did not answer within {_ANSWERS_WITHIN:.0f} s")
+
+
+def _main_thread(page: Page) -> Callable[[], float]:
+    """Return what tells the seconds that a processor has spent on a page's main thread."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
+
+    return spent
 
 
 def _processor(process: int) -> float:
