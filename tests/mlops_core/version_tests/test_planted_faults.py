@@ -3,7 +3,6 @@
 Estimators are scikit-learn's own, asked in the sandbox; nothing is faked.
 """
 
-
 import numpy as np
 import pandas as pd
 import pytest
