@@ -108,13 +108,15 @@ def draw_forest(
 
 def _trace(place: str, row: ForestRow, low: float, high: float) -> Part:
     """Return one difference; what lies beyond the axis is cut there."""
+    symbol = _symbol(row, low, high)
     middle, lower, upper = (max(low, min(high, one)) for one in (row.difference, row.lower, row.upper))
     return {
         "type": "scatter",
         "mode": "markers",
         "x": [middle],
         "y": [place],
-        "marker": {"color": row.color, "size": 9, "symbol": "square"},
+        "marker": {"color": row.color, "size": 11 if middle != row.difference else 9, "symbol": symbol},
+        "cliponaxis": False,
         "error_x": {
             "type": "data",
             "symmetric": False,
@@ -122,10 +124,17 @@ def _trace(place: str, row: ForestRow, low: float, high: float) -> Part:
             "arrayminus": [middle - lower],
             "color": row.color,
             "thickness": 2.2,
-            "width": 4,
+            "width": 4 if symbol == "square" else 0,
         },
         "hovertemplate": f"<b>{row.name}</b><br>{row.hover}<extra></extra>",
     }
+
+
+def _symbol(row: ForestRow, low: float, high: float) -> str:
+    """Return a square, or an arrow where the difference itself lies beyond the axis."""
+    if low <= row.difference <= high:
+        return "square"
+    return "triangle-left" if row.difference < low else "triangle-right"
 
 
 def _marks(margin: float | None, low: float, colors: Palette) -> list[Part]:
@@ -216,14 +225,15 @@ def _span(rows: Sequence[ForestRow], margin: float | None) -> tuple[float, float
     extent = shared_extent(bounds)
     low = max(min(0.0, *bounds), -extent)
     high = min(max(0.0, *bounds), extent)
-    low, high = min(low, -0.3 * high, -1.3 * (margin or 0.0)), max(high, -0.3 * low)
+    low = min(low, -0.3 * high, -1.3 * (margin or 0.0))
+    high = max(high, -0.3 * low)
     pad = 0.04 * (high - low)
     return low - pad, high + pad
 
 
 def _ticks(low: float, high: float, mirrored: bool) -> Part:
-    """Return round values to label on the axis, about five of them; a mirrored one changes their sign."""
-    rough = (high - low) / 5
+    """Return round values to label on the axis, about six of them; a mirrored one changes their sign."""
+    rough = (high - low) / 7
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(one * power for one in (1, 2, 2.5, 5, 10) if one * power >= rough)
     values = [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -17,14 +17,13 @@ def shared_extent(bounds: list[float]) -> float:
 
     One interval much wider than the others must not squeeze them to dots: it is cut, and gets an arrow.
 
-    >>> shared_extent([0.01, -0.02, 0.5])
-    0.06
+    >>> shared_extent([0.01, -0.02, 0.0, 0.5])
+    0.08
     """
-    sizes = sorted(abs(one) for one in bounds)
-    if not sizes or not sizes[-1]:
+    sizes = sorted(abs(one) for one in bounds if one)
+    if not sizes:
         return 1.0
-    typical = sizes[len(sizes) // 2] or sizes[-1]
-    return min(sizes[-1], 3 * typical)
+    return min(sizes[-1], 4 * sizes[len(sizes) // 2])
 
 
 def interval_image(

@@ -64,6 +64,8 @@ def metrics_title(report: ComparisonReport) -> str:
     if one.difference is None:
         return f"{name} is not defined for these rows"
     size = figure(abs(one.difference))
+    if not float(size.replace(",", "")):
+        return f"{name} is the same, {figure(one.challenger)}: {_interval(one)}"
     if one.lower is None or one.upper is None:
         return f"{name} differs by {size}; its interval cannot be told"
     moved = "higher" if one.difference > 0 else "lower"

@@ -120,7 +120,8 @@ def _against(result: TestResult) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "−", 1) if value < 0 else text
 
 
 def _seconds(value: float) -> str:
@@ -130,11 +131,8 @@ def _seconds(value: float) -> str:
 def _draw_evidence(result: TestResult) -> None:
     evidence = result.evidence
     if facts := evidence.get("facts"):
-        st.markdown(
-            "\n".join(
-                ["| | |", "|:---|---:|", *(f"| {plain(str(k))} | {_cell(v)} |" for k, v in facts.items())]
-            )
-        )
+        first, *others = [f"| :gray[{plain(str(name))}] | {_cell(one)} |" for name, one in facts.items()]
+        st.markdown("\n".join([first, "|:---|---:|", *others]))
     if evidence.get("columns") and evidence.get("rows"):
         frame = pd.DataFrame(evidence["rows"], columns=[str(one) for one in evidence["columns"]])
         st.dataframe(

@@ -79,10 +79,15 @@ def query_of(view: View, now: datetime) -> VersionQuery:
         case Shown.FAILED:
             return replace(query, stages=stages, tests="failed")
         case Shown.PROMOTED:
-            return replace(query, stages=(Stage.PRODUCTION,), active_since=now - _WEEK)
+            return replace(query, stages=(Stage.PRODUCTION,), entered_since=now - _WEEK)
     return query
+
+
+def total(view: View, now: datetime) -> int:
+    """Return how many versions a view would list."""
+    return search(replace(query_of(view, now), limit=0)).total
 
 
 def counts(now: datetime) -> dict[Shown, int]:
     """Return how many versions each of the counts above the list stands for."""
-    return {one: search(query_of(View(show=one), now)).total for one in Shown}
+    return {one: total(View(show=one), now) for one in Shown}
