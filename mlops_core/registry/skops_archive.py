@@ -13,7 +13,7 @@ from typing import IO, Any, Final, TypeAlias
 
 from mlops_core.domain.errors import InvalidInput
 
-__all__ = ["ArchivedEstimator", "foreign_types", "normalise", "read_archive"]
+__all__ = ["ArchivedEstimator", "foreign_types", "judged_types", "normalise", "read_archive"]
 
 _Source: TypeAlias = Path | IO[bytes]
 _Node: TypeAlias = dict[str, Any]
@@ -83,10 +83,22 @@ def read_archive(source: _Source, label: str) -> ArchivedEstimator:
 
 
 def foreign_types(source: _Source, label: str) -> list[str]:
-    """Return the types in an archive that are not trusted: those from outside scikit-learn, NumPy and SciPy.
+    """Return the types in an archive that are not trusted, as `judged_types` does.
 
-    Functions of these that read or write files are not trusted either. Asked of a copy that holds the
-    description alone, for skops would read every array into memory.
+    Raises
+    ------
+    InvalidInput
+        It is no skops archive, or a damaged one.
+    """
+    return judged_types(source, label)[1]
+
+
+def judged_types(source: _Source, label: str) -> tuple[list[str], list[str]]:
+    """Return the types in an archive that skops does not trust: those that we do, and the others.
+
+    We do not trust what is from outside scikit-learn, NumPy and SciPy, nor functions of these that read or
+    write files. Asked of a copy that holds the description alone, for skops would read every array into
+    memory.
 
     Raises
     ------
@@ -110,7 +122,8 @@ def foreign_types(source: _Source, label: str) -> list[str]:
         }
     except Exception as error:  # skops raises whatever a wrong description leads to
         raise InvalidInput(_damaged(label, error)) from error
-    return sorted(name for name in untrusted if not _is_trusted(name, is_function=name in functions))
+    ours = {name for name in untrusted if _is_trusted(name, is_function=name in functions)}
+    return sorted(ours), sorted(untrusted - ours)
 
 
 def normalise(source: _Source, target: IO[bytes], label: str) -> None:

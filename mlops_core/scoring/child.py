@@ -81,19 +81,17 @@ def _loaded(file: BinaryIO, trusted: tuple[str, ...]) -> Any:
     from skops import io as skops_io
 
     try:
-        foreign = archive_checks().foreign_types(file, "it")
-        file.seek(0)
-        named = skops_io.get_untrusted_types(file=file)
+        named, foreign = archive_checks().judged_types(file, "it")
     except MemoryError:
         raise
     except Exception as error:
         raise _Refused(str(error)) from error
-    foreign = [name for name in foreign if not (trusted and name.startswith(trusted))]
-    if foreign:
-        raise _Refused(f"it holds types that are not trusted: {', '.join(foreign)}")
+    refused = [name for name in foreign if not (trusted and name.startswith(trusted))]
+    if refused:
+        raise _Refused(f"it holds types that are not trusted: {', '.join(refused)}")
     file.seek(0)
     try:
-        return skops_io.load(file, trusted=named)
+        return skops_io.load(file, trusted=named + foreign)
     except MemoryError:
         raise
     except Exception as error:

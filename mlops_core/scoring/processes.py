@@ -31,6 +31,12 @@ _PASSED_ON: Final = (
     "TEMP",
 )
 _THREADS: Final = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR")
+# Pools that reserve a gigabyte of addresses would use up the limit; a thread of theirs does not fork well.
+_MEMORY: Final = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "MALLOC_ARENA_MAX": "2",
+}
 _PACKET: Final = 1 << 16
 _START_SECONDS: Final = 120.0
 _REPLY_SECONDS: Final = 20.0
@@ -237,7 +243,7 @@ def _started(how: str, *, stdin: int, stdout: int) -> "subprocess.Popen[bytes]":
     """Start the host's program without what our environment holds: passwords are in there, often."""
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment |= {f"{name}_NUM_THREADS": "1" for name in _THREADS}
-    environment |= {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+    environment |= _MEMORY
     return subprocess.Popen(  # noqa: S603 - this interpreter and a fixed program
         [sys.executable, "-I", "-c", _PROGRAM, _PACKAGES, how],
         stdin=stdin,
