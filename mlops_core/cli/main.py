@@ -14,7 +14,10 @@ from mlops_core.cli.drift import drift
 from mlops_core.cli.evaluate import evaluate
 from mlops_core.cli.event import event
 from mlops_core.cli.explain import explain
+from mlops_core.cli.models import models
 from mlops_core.cli.output import console, fail
+from mlops_core.cli.register import register
+from mlops_core.cli.versions import versions
 from mlops_core.cli.test import put_to_test
 from mlops_core.domain.errors import BigboardError
 
@@ -153,6 +156,9 @@ app.command()(drift)
 app.command()(evaluate)
 app.command()(explain)
 app.command()(event)
+app.command()(models)
+app.command()(versions)
+app.command()(register)
 app.command("test")(put_to_test)
 app.command()(compare)
 

@@ -23,6 +23,7 @@ __all__ = [
     "Artefact",
     "artefact_path",
     "check_file",
+    "format_of",
     "load_estimator",
     "read_bytes",
     "store_bytes",
@@ -84,7 +85,7 @@ def check_file(path: Path) -> ArchivedEstimator | None:
         raise InvalidInput(f"the artefact {path} is no file: pack a folder into one, such as a .zip or .tar")
     if not size:
         raise InvalidInput(f"the artefact {path} is empty: write it again")
-    if _format(path) != SKOPS:
+    if format_of(path) != SKOPS:
         return None
     label = f"the artefact {path.name}"
     _check_types(path, label)
@@ -105,7 +106,7 @@ def store_file(workspace: Workspace, path: Path) -> Artefact:
         The folder cannot be written.
     """
     check_file(path)
-    suffix = _format(path)
+    suffix = format_of(path)
 
     def write(target: IO[bytes]) -> None:
         if suffix == SKOPS:
@@ -197,6 +198,12 @@ def artefact_path(workspace: Workspace, digest: str, suffix: str) -> Path:
     return workspace.artefact_root / digest[:2] / f"{digest}.{suffix}"
 
 
+def format_of(path: Path) -> str:
+    """Return the format under which a file is stored: its suffix, or `bin`."""
+    suffix = path.suffix.lower().removeprefix(".")
+    return suffix if _PLAIN_SUFFIX.fullmatch(suffix) else "bin"
+
+
 def _check_types(source: Path | io.BytesIO, label: str) -> None:
     foreign = foreign_types(source, label)
     if foreign:
@@ -205,11 +212,6 @@ def _check_types(source: Path | io.BytesIO, label: str) -> None:
             "NumPy and SciPy are loaded: build it from these, or hand it over in another format, which is "
             "stored and never loaded, with its predictions"
         )
-
-
-def _format(path: Path) -> str:
-    suffix = path.suffix.lower().removeprefix(".")
-    return suffix if _PLAIN_SUFFIX.fullmatch(suffix) else "bin"
 
 
 @contextmanager

@@ -21,6 +21,7 @@ __all__ = [
     "FEWEST_ROWS",
     "check_evaluation",
     "evaluation_of",
+    "prepared_rows",
     "read_snapshot",
     "store_evaluation_data",
     "training_of",
@@ -52,15 +53,25 @@ def store_evaluation_data(workspace: Workspace, actor: Actor, model_name: str, r
     require_role(actor, "store evaluation data", *MAKERS)
     with workspace.store.read() as session:
         model = find_model(session, model_name)
+    return store_rows(workspace, actor, f"evaluation/{model.name}", prepared_rows(model, rows))
+
+
+def prepared_rows(model: Model, rows: pa.Table) -> pa.Table:
+    """Return rows as an evaluation snapshot of a model has them.
+
+    Raises
+    ------
+    InvalidInput
+        As in `store_evaluation_data`.
+    """
     where = f"the evaluation data of model '{model.name}'"
     _check_columns(where, rows.column_names, _needed(model, ()))
-    if model.problem_type != ProblemType.CLUSTERING:
-        place = rows.column_names.index(OUTCOME)
-        outcome = _canonical_outcome(model, where, rows[OUTCOME])
-        rows = rows.set_column(place, OUTCOME, outcome)
     if not rows.num_rows:
         raise InvalidInput(f"{where} have no rows: hand over cases with their outcomes")
-    return store_rows(workspace, actor, f"evaluation/{model.name}", rows)
+    if model.problem_type == ProblemType.CLUSTERING:
+        return rows
+    outcome = _canonical_outcome(model, where, rows[OUTCOME])
+    return rows.set_column(rows.column_names.index(OUTCOME), OUTCOME, outcome)
 
 
 def check_evaluation(

@@ -22,7 +22,7 @@ from mlops_core.workspace import Workspace
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-__all__ = ["CheckedVersion", "NewVersion", "check_new_version"]
+__all__ = ["CheckedVersion", "NewVersion", "check_metrics", "check_new_version"]
 
 _SIMPLE = (str, int, float, bool, type(None))
 
@@ -119,7 +119,7 @@ def check_new_version(workspace: Workspace, model: Model, new: NewVersion) -> Ch
     twice = sorted({name for name in new.columns if list(new.columns).count(name) > 1})
     if twice:
         raise InvalidInput(f"{label} has input column '{twice[0]}' twice")
-    _check_metrics(label, new.metrics)
+    check_metrics(label, new.metrics)
     if new.card is not None:
         check_card(new.card)
     for snapshot in (new.snapshot, *new.more_snapshots):
@@ -158,7 +158,13 @@ def _described(new: NewVersion, warnings: list[str]) -> tuple[str, dict[str, Any
     return described.name, _plain(described.parameters), environment
 
 
-def _check_metrics(label: str, metrics: Mapping[str, tuple[float, int]]) -> None:
+def check_metrics(label: str, metrics: Mapping[str, tuple[float, int]]) -> None:
+    """Check that every metric is a number with a name.
+
+    Raises
+    ------
+    InvalidInput
+    """
     for name, (value, rows) in metrics.items():
         if not name.strip():
             raise InvalidInput(f"{label} has a metric without a name")

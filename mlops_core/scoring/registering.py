@@ -17,7 +17,7 @@ from mlops_core.analysis.sources import Data
 from mlops_core.domain import Actor, Model, ModelVersion, Snapshot
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.domain.progress import Progress, unheard
-from mlops_core.domain.states import Stage
+from mlops_core.domain.states import ProblemType, Stage
 from mlops_core.registry.artefacts import (
     SKOPS,
     Artefact,
@@ -133,7 +133,7 @@ def register_files(
         check_card(trained.card)
     columns = _columns(trained)
     progress(0, 4, "Reading the rows")
-    held_out = prepared_rows(model, read_rows(trained.evaluation, trained.outcome, "the evaluation rows"))
+    held_out = _evaluation_rows(model, trained)
     check_metrics(f"a version of '{model.name}'", _given(trained, held_out.num_rows))
     _check_has(held_out, columns, "the evaluation rows")
     training = _training_rows(workspace, trained)
@@ -212,6 +212,16 @@ def _columns(trained: TrainedModel) -> list[str]:
             "the artefact does not know the names of its input columns: name them, in order (--columns a,b,c)"
         )
     return list(known)
+
+
+def _evaluation_rows(model: Model, trained: TrainedModel) -> pa.Table:
+    rows = read_rows(trained.evaluation, trained.outcome, "the evaluation rows")
+    if OUTCOME not in rows.column_names and model.problem_type != ProblemType.CLUSTERING:
+        raise InvalidInput(
+            f"the evaluation rows have no column '{trained.outcome}': name the column of outcomes "
+            f"(--outcome COL), one of {', '.join(rows.column_names)}"
+        )
+    return prepared_rows(model, rows)
 
 
 def _check_has(rows: pa.Table, columns: Sequence[str], what: str) -> None:

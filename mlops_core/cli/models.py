@@ -1,0 +1,64 @@
+"""`bigboard models`: which models there are, and where each stands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlops_core.cli.registry_tables import age, opened, print_json, print_table, say
+
+__all__ = ["models"]
+
+
+def models(
+    text: Annotated[
+        str | None, typer.Argument(help="Words that the name, description, owner or a tag holds.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Who owns it, by name.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="A tag that it has.")] = None,
+    problem: Annotated[
+        str | None, typer.Option("--problem", help="binary, multiclass, regression or clustering.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(
+            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
+        ),
+    ] = None,
+) -> None:
+    """List the models with their champion and their newest version; exit 2 on bad input."""
+    with opened(workspace) as at:
+        from mlops_core.domain.errors import InvalidInput
+        from mlops_core.domain.states import ProblemType
+        from mlops_core.registry.model_lines import list_model_lines
+
+        if problem is not None and problem not in tuple(ProblemType):
+            raise InvalidInput(f"there is no problem '{problem}': choose {', '.join(ProblemType)}")
+        lines = list_model_lines(at, text=text or "", owner=owner or "", tag=tag or "", problem=problem or "")
+        now = at.clock.now()
+    if as_json:
+        print_json({"models": lines})
+        return
+    if not lines:
+        say("No model matches." if text or owner or tag or problem else "There is no model yet.")
+        return
+    print_table(
+        ("Model", "Problem", "Champion", "Metric", "Newest", "Stage", "Age", "Versions", "Owner", "Tags"),
+        ("Champion", "Newest", "Age", "Versions"),
+        [
+            (
+                line.name,
+                line.problem_type,
+                f"v{line.champion}" if line.champion else "",
+                f"{line.primary_metric} {line.champion_value:.4g}" if line.champion_value is not None else "",
+                f"v{line.newest}" if line.newest else "",
+                line.newest_stage or "",
+                age(line.newest_at, now) if line.newest_at else "",
+                f"{line.versions:,}",
+                line.owner,
+                ", ".join(line.tags),
+            )
+            for line in lines
+        ],
+    )

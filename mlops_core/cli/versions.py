@@ -1,0 +1,129 @@
+"""`bigboard versions`: the versions of a model, or of all, with their tests and their comparison."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlops_core.cli.registry_tables import age, opened, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from mlops_core.registry.catalogue import ComparisonSummary, TestSummary, VersionLine
+
+__all__ = ["versions"]
+
+
+def versions(
+    model: Annotated[str | None, typer.Argument(help="Name of the model \\[default: all].")] = None,
+    find: Annotated[
+        str | None, typer.Option("--find", help="Words that its model, owner, tag or estimator holds.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Who owns the model, by name.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="A tag of the model.")] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option("--stage", help="Where it stands, like candidate; repeatable.")
+    ] = None,
+    tests: Annotated[
+        str, typer.Option("--tests", help="How its newest run ended: passed, failed or untested.")
+    ] = "any",
+    verdict: Annotated[
+        str | None,
+        typer.Option("--verdict", help="Against the champion: better, worse, no_evidence, worse_in_segment."),
+    ] = None,
+    feature: Annotated[str | None, typer.Option("--feature", help="An input column.")] = None,
+    metric_from: Annotated[float | None, typer.Option("--metric-from", help="Least primary metric.")] = None,
+    metric_to: Annotated[float | None, typer.Option("--metric-to", help="Greatest primary metric.")] = None,
+    order: Annotated[
+        str, typer.Option("--order", help="activity, registered, model, metric or difference.")
+    ] = "activity",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many to list.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(
+            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
+        ),
+    ] = None,
+) -> None:
+    """List versions with stage, metric, tests and verdict against the champion; exit 2 on bad input."""
+    with opened(workspace) as at:
+        from mlops_core.domain.errors import InvalidInput
+        from mlops_core.domain.states import Stage, Verdict
+        from mlops_core.registry.catalogue import VersionQuery, search_versions
+        from mlops_core.registry.models import find_model
+
+        for name, value, known in (
+            *(("stage", one, tuple(Stage)) for one in stage or ()),
+            ("verdict", verdict, (None, *Verdict)),
+        ):
+            if value not in known:
+                raise InvalidInput(f"there is no {name} '{value}': choose {', '.join(filter(None, known))}")
+        if model is not None:
+            with at.store.read() as session:
+                find_model(session, model)
+        page = search_versions(
+            at,
+            VersionQuery(
+                text=find or "",
+                model=model or "",
+                owner=owner or "",
+                tag=tag or "",
+                stages=[Stage(one) for one in stage or ()],
+                tests=tests,
+                verdict=Verdict(verdict) if verdict else None,
+                metric_least=metric_from,
+                metric_most=metric_to,
+                feature=feature or "",
+                order=order,
+                limit=limit,
+            ),
+        )
+        now = at.clock.now()
+    if as_json:
+        print_json({"total": page.total, "versions": page.lines})
+        return
+    if not page.total:
+        say("No version matches.")
+        return
+    print_table(
+        ("Version", "Stage", "Alias", "Metric", "Tests", "Against champion", "Age", "Author"),
+        ("Age",),
+        [
+            (
+                f"{line.model}:{line.number}",
+                line.stage + (" (update)" if line.is_update else ""),
+                ", ".join(line.aliases),
+                _metric(line),
+                _tests(line.tests),
+                "" if line.is_champion else _comparison(line.comparison),
+                age(line.created_at, now),
+                line.author,
+            )
+            for line in page.lines
+        ],
+    )
+    if page.total > len(page.lines):
+        say(f"and {page.total - len(page.lines):,} more: ask for them with --limit", style="dim")
+
+
+def _metric(line: "VersionLine") -> str:
+    return "" if line.primary is None else f"{line.primary_metric} {line.primary:.4g}"
+
+
+def _tests(found: "TestSummary | None") -> str:
+    if found is None:
+        return "not tested"
+    bad = found.failed + found.errors
+    if bad:
+        return f"{bad} of {bad + found.passed} failed"
+    return f"{found.passed} passed" if found.all_passed else found.state
+
+
+def _comparison(found: "ComparisonSummary | None") -> str:
+    if found is None:
+        return "not compared"
+    words = found.verdict.replace("_", " ") + (f" {found.segment}" if found.segment else "")
+    if found.difference is None:
+        return f"{words} than v{found.champion}" if found.verdict == "better" else words
+    interval = "" if found.lower is None else f" ({found.lower:+.3g} to {found.upper:+.3g})"
+    return f"{words}: {found.difference:+.3g}{interval} on v{found.champion}"
