@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -13,13 +14,16 @@ from sqlalchemy.exc import OperationalError
 
 from mlops_core.clock import FixedClock
 from mlops_core.demo.campaigns import add_campaigns
+from mlops_core.demo.development import Trial, trials
+from mlops_core.demo.first_versions import train_models
 from mlops_core.demo.household_features import build_feature_tables
+from mlops_core.demo.new_versions import try_version
 from mlops_core.demo.purchases import load_purchases, week_end
 from mlops_core.demo.recipes import recipes
 from mlops_core.demo.replay import replay_week
 from mlops_core.demo.scenario import Scenario, load_scenario
 from mlops_core.demo.targets import all_targets
-from mlops_core.demo.world import Demo, add_people, declare_features, train_models
+from mlops_core.demo.world import Demo, add_people, declare_features
 from mlops_core.domain.errors import ArtefactUnwritable, Conflict, NoWorkspace, StoreError, WarehouseError
 from mlops_core.domain.states import Role
 from mlops_core.registry import list_models
@@ -42,6 +46,7 @@ _SETTING = "demo"
 _MARKER = ".bigboard-demo"
 _BUILDING = ".building"
 _OLD = ".old"
+_BETWEEN_TRIALS = timedelta(minutes=25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,8 @@ def _build(
     last_week = min(span.last_week, span.first_week + weeks - 1) if weeks else span.last_week
     replayed = range(span.first_week, last_week + 1)
     models = len(recipes(scenario))
-    steps = _Steps(report, total=3 + models + (models + 2) * len(replayed))
+    tried = [trial for trial in trials(scenario) if last_week - trial.weeks_before_end in replayed]
+    steps = _Steps(report, total=3 + models + (models + 2) * len(replayed) + len(tried))
     steps("reading a year of purchases")
     purchases = load_purchases()
     steps("computing features and outcomes")
@@ -130,6 +136,7 @@ def _build(
     add_campaigns(workspace, demo.person(Role.DIRECTOR), clock.at, week_end(last_week))
     for week in replayed:
         replay_week(demo, system, clock, week, steps)
+        _develop(demo, clock, [one for one in tried if last_week - one.weeks_before_end == week], week, steps)
     set_clock(workspace, system, clock.at)
     put_setting(
         workspace,
@@ -138,6 +145,16 @@ def _build(
         {"complete": True, "banner": DEMO_BANNER, "weeks": len(replayed)},
         "The demo is complete",
     )
+
+
+def _develop(
+    demo: Demo, clock: FixedClock, tried: Sequence[Trial], week: int, steps: Callable[[str], None]
+) -> None:
+    """Have the data scientists train what they try in this week, one after another."""
+    for trial in tried:
+        clock.at += _BETWEEN_TRIALS
+        steps(f"week {week}: trying a version of {trial.recipe.name}")
+        try_version(demo, trial, week)
 
 
 class _Steps:

@@ -42,6 +42,8 @@ class Trial:
         Weeks of training data at most.
     protected_attributes
         Columns whose groups the author says were looked at.
+    champion_features
+        What the version in production reads: the evaluation must hold it, for it is asked too.
     trains_on_everything
         Whether the author forgot to hold the evaluation weeks out.
     """
@@ -52,6 +54,7 @@ class Trial:
     reason: str
     training_weeks: int = 26
     protected_attributes: tuple[str, ...] = ()
+    champion_features: tuple[str, ...] = ()
     trains_on_everything: bool = False
 
     def at(self, week: int) -> Recipe:
@@ -88,7 +91,16 @@ def _updates(production: dict[str, Recipe]) -> tuple[Trial, ...]:
             features=tuple(dict.fromkeys((*(features or made.features), *more))),
             builder=builder or made.builder,
         )
-        return Trial(changed, True, weeks_before_end, reason, training_weeks, protected, trains_on_everything)
+        return Trial(
+            changed,
+            True,
+            weeks_before_end,
+            reason,
+            training_weeks,
+            protected,
+            made.features,
+            trains_on_everything,
+        )
 
     return (
         update(
