@@ -185,7 +185,7 @@ def _show_metrics(report: "ComparisonReport") -> None:
 def _show_segments(report: "ComparisonReport") -> None:
     from rich.markup import escape
 
-    from mlops_core.comparison.wording import metric_name, value_text
+    from mlops_core.comparison.wording import margin_text, metric_name
 
     if not report.segments:
         return
@@ -198,7 +198,7 @@ def _show_segments(report: "ComparisonReport") -> None:
     if len(report.segments) > _MOST_SHOWN:
         _say(f"and {len(report.segments) - _MOST_SHOWN} more: --json shows them all", style="dim")
     _say(
-        f"p tests whether it is worse by more than {value_text(report.margin)}; intervals and p are "
+        f"p tests whether it is worse by more than {margin_text(report.margin)}; intervals and p are "
         f"corrected for {len(report.segments)} segments",
         style="dim",
     )

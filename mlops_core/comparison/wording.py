@@ -7,7 +7,7 @@ from mlops_core.comparison.verdict import Judgement
 from mlops_core.domain.states import Verdict
 from mlops_core.monitoring.findings import STATISTIC_NAMES
 
-__all__ = ["difference_text", "metric_name", "value_text", "verdict_sentence"]
+__all__ = ["difference_text", "margin_text", "metric_name", "value_text", "verdict_sentence"]
 
 
 def metric_name(metric: str) -> str:
@@ -41,7 +41,7 @@ def verdict_sentence(
         case Verdict.BETTER:
             safe = ""
             if segments > 1:
-                safe = f", and none of {segments} segments is worse by more than {value_text(margin)}"
+                safe = f", and none of {segments} segments is worse by more than {margin_text(margin)}"
             return f"{challenger} is better than {champion}: {figures}{safe}."
         case Verdict.WORSE:
             return f"{challenger} is worse than {champion}: {figures}."
@@ -50,7 +50,7 @@ def verdict_sentence(
             overall = f" On all rows: {figures}." if primary.difference is not None else ""
             return (
                 f"{challenger} is worse than {champion} where {found.segment.replace('=', ' is ', 1)}, by "
-                f"more than {value_text(margin)}: {_figures(found.difference)}.{overall}"
+                f"more than {margin_text(margin)}: {_figures(found.difference)}.{overall}"
             )
     opening = f"There is no evidence that {challenger} is better or worse than {champion}"
     if reason:
@@ -86,6 +86,15 @@ def difference_text(value: float) -> str:
         return f"{value:+.2g}"
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:+,.{decimals}f}"
+
+
+def margin_text(margin: float) -> str:
+    """Return a margin in as few digits as it has.
+
+    >>> margin_text(0.01), margin_text(2.5), margin_text(1234.4)
+    ('0.01', '2.5', '1,234')
+    """
+    return f"{margin:.3g}" if margin < 1000 else f"{margin:,.0f}"
 
 
 def _figures(found: Difference) -> str:
