@@ -19,16 +19,16 @@ from mlops_core.domain import (
     ModelTag,
     ModelVersion,
     Snapshot,
-    StageChange,
     TestResult,
     TestRun,
 )
 from mlops_core.domain.states import JobState, Stage, TestStatus, Verdict
 from mlops_core.registry.aliases import CHALLENGER, ON_THEIR_WAY
 from mlops_core.registry.models import CHAMPION
+from mlops_core.registry.version_query import activity_of
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 
-__all__ = ["ComparisonSummary", "TestSummary", "VersionLine", "version_lines"]
+__all__ = ["ComparisonSummary", "TestSummary", "VersionLine", "first_champions", "version_lines"]
 
 
 _REPORT: Any = Comparison.report
@@ -160,6 +160,18 @@ def version_lines(session: Session, version_ids: Sequence[int]) -> list[VersionL
     return [lines[one] for one in version_ids if one in lines]
 
 
+def first_champions(session: Session) -> dict[int, tuple[datetime, int]]:
+    """Return when each model got its first champion, and that version's id, by model id.
+
+    A version is an update where this lies before its own (`created_at`, `id`): of what happens at one
+    instant, earlier versions come first.
+    """
+    is_champion = Alias.name == CHAMPION
+    first = select(func.min(Alias.id)).where(is_champion).group_by(col(Alias.model_id))
+    rows = session.exec(select(Alias).where(col(Alias.id).in_(first)))
+    return {alias.model_id: (alias.at, alias.model_version_id) for alias in rows}
+
+
 @dataclass(slots=True)
 class _Aliases:
     """Who bears a model's aliases, by number and id, and when it had its first champion."""
@@ -189,12 +201,9 @@ class _Found:
         self._features = dict(
             session.exec(select(used, func.count()).where(used.in_(ids)).group_by(used)).all()
         )
-        changed = col(StageChange.model_version_id)
-        self._entered: dict[int, datetime] = dict(
-            session.exec(
-                select(changed, func.max(StageChange.at)).where(changed.in_(ids)).group_by(changed)
-            ).all()
-        )
+        self._moments: dict[int, tuple[datetime, datetime]] = {
+            one: (entered, last) for one, entered, last in session.execute(activity_of(ids)).all()
+        }
         self._tests = _tests(session, ids)
         self._compared: dict[int, list[Comparison]] = defaultdict(list)
         for comparison in _comparisons(session, ids):
@@ -204,10 +213,7 @@ class _Found:
         """Return one version as a line."""
         metrics = self._metrics[version.id]
         values = {metric.name: metric.value for metric in metrics}
-        entered, tests = self._entered[version.id], self._tests.get(version.id)
-        times = [version.created_at, entered, *(one.at for one in self._compared[version.id])]
-        if tests is not None:
-            times.append(tests.at)
+        entered, last = self._moments[version.id]
         aliases = self._aliases[model.id]
         return VersionLine(
             model=model.name,
@@ -236,8 +242,8 @@ class _Found:
             artefact_bytes=version.artefact_bytes,
             created_at=version.created_at,
             entered_stage=entered,
-            last_activity=max(times),
-            tests=tests,
+            last_activity=last,
+            tests=self._tests.get(version.id),
             comparison=self._comparison(version, aliases.champion),
             version_id=version.id,
         )

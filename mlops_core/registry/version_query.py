@@ -40,7 +40,7 @@ from mlops_core.domain.states import JobState, Stage, TestStatus, Verdict
 from mlops_core.registry.models import CHAMPION
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 
-__all__ = ["KINDS", "ORDERS", "TESTS", "VersionQuery", "check_query", "matching_versions"]
+__all__ = ["KINDS", "ORDERS", "TESTS", "VersionQuery", "activity_of", "check_query", "matching_versions"]
 
 ORDERS: Final = ("activity", "registered", "model", "metric", "difference")
 KINDS: Final = ("any", "update", "new")
@@ -199,11 +199,12 @@ def _holds(word: str) -> ColumnElement[bool]:
     )
 
 
-def _newest(version: Any, at: Any) -> Subquery:
+def _newest(version: Any, at: Any, ids: Sequence[int] | None = None) -> Subquery:
     """Return the newest time (or highest number) of each version, as `version` and `newest`."""
-    return (
-        select(col(version).label("version"), func.max(at).label("newest")).group_by(col(version)).subquery()
-    )
+    newest = select(col(version).label("version"), func.max(at).label("newest"))
+    if ids is not None:
+        newest = newest.where(col(version).in_(ids))
+    return newest.group_by(col(version)).subquery()
 
 
 def _of_kind(found: Select[Any], kind: str) -> Select[Any]:
@@ -284,18 +285,34 @@ def _ordered(found: Select[Any], query: VersionQuery) -> tuple[Select[Any], list
     return found, order
 
 
+def activity_of(ids: Sequence[int]) -> Select[Any]:
+    """Return the question for the `id` of versions, when each came to its stage, and its last activity."""
+    listed: Any = select(col(ModelVersion.id))
+    found, entered, last = _with_happened(listed.where(col(ModelVersion.id).in_(ids)), ids)
+    return found.add_columns(entered, last)
+
+
 def _with_activity(found: Select[Any]) -> tuple[Select[Any], ColumnElement[datetime]]:
     """Join what has happened to a version; return the newest time with it."""
+    joined, _, last = _with_happened(found, None)
+    return joined, last
+
+
+def _with_happened(
+    found: Select[Any], ids: Sequence[int] | None
+) -> tuple[Select[Any], ColumnElement[datetime], ColumnElement[datetime]]:
+    """Join what has happened; return when a version came to its stage, and the newest time of all."""
     ended = func.coalesce(col(TestRun.finished_at), col(TestRun.started_at))
+    entered = _newest(StageChange.model_version_id, StageChange.at, ids)
     happened = (
-        _newest(StageChange.model_version_id, StageChange.at),
-        _newest(TestRun.model_version_id, ended),
-        _newest(Comparison.challenger_id, Comparison.at),
+        entered,
+        _newest(TestRun.model_version_id, ended, ids),
+        _newest(Comparison.challenger_id, Comparison.at, ids),
     )
     for one in happened:
         found = found.outerjoin(one, one.c.version == col(ModelVersion.id))
     last = func.greatest(col(ModelVersion.created_at), *(one.c.newest for one in happened))
-    return found, type_coerce(last, UtcDateTime())
+    return found, entered.c.newest, type_coerce(last, UtcDateTime())
 
 
 def _better(metric: Any, value: Any) -> ColumnElement[float]:
