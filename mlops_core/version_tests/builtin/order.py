@@ -36,12 +36,13 @@ def column_order(context: TestContext) -> Outcome:
         raise NotJudged("It has one input column alone.")
     rows = _sample(context).select(columns)
     before = context.ask(rows)
+    spread = _spread(context, before)
     limit, worst, refused = context.number("tolerance"), 0.0, ""
     lines: list[list[object]] = []
     for order in _orders(rows.schema):
         shuffled = [columns[place] for place in order]
         try:
-            found = _difference(context, before, context.ask(rows.select(shuffled), as_given=True))
+            found = _difference(spread, before, context.ask(rows.select(shuffled), as_given=True))
         except (OutOfTime, OutOfMemory):
             raise
         except ScoringError as error:
@@ -73,10 +74,11 @@ def row_order(context: TestContext) -> Outcome:
     if rows.num_rows < 2:
         raise NotJudged("The evaluation snapshot has one row alone.")
     before, limit = context.ask(rows), context.number("tolerance")
+    spread = _spread(context, before)
     shuffle = np.random.default_rng(_SEED).permutation(rows.num_rows)
-    shuffled = _difference(context, _taken(before, shuffle), context.ask(rows.take(shuffle)))
+    shuffled = _difference(spread, _taken(before, shuffle), context.ask(rows.take(shuffle)))
     parts = [
-        _difference(context, _taken(before, places), context.ask(rows.take(places)))
+        _difference(spread, _taken(before, places), context.ask(rows.take(places)))
         for places in (np.arange(1), *np.array_split(np.arange(rows.num_rows), 2))
     ]
     lines = [["shuffled", shuffled], ["in parts", max(parts)]]
@@ -130,10 +132,19 @@ def _taken(predictions: Predictions, places: NDArray[np.intp]) -> Predictions:
     )
 
 
-def _difference(context: TestContext, before: Predictions, after: Predictions) -> float:
+def _spread(context: TestContext, answers: Predictions) -> float:
+    """Return how far a regression's answers are apart; 1 for probabilities, labels and constants."""
+    if context.problem_type != ProblemType.REGRESSION:
+        return 1.0
+    numbers = answers.prediction.astype(np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    return float(np.ptp(finite)) or 1.0 if len(finite) else 1.0
+
+
+def _difference(spread: float, before: Predictions, after: Predictions) -> float:
     """Return the largest difference as a share of the answers' spread; of labels, the share that differ.
 
-    The spread of probabilities is 1. What is nan in both is the same.
+    What is nan in both is the same.
     """
     if before.probabilities is not None and after.probabilities is not None:
         return float(np.max(np.abs(before.probabilities - after.probabilities), initial=0.0))
@@ -143,8 +154,5 @@ def _difference(context: TestContext, before: Predictions, after: Predictions) -
     first, second = first.astype(np.float64), second.astype(np.float64)
     apart = np.abs(first - second)
     apart[(first == second) | (np.isnan(first) & np.isnan(second))] = 0.0
-    worst, finite = float(np.max(apart, initial=0.0)), first[np.isfinite(first)]
-    if not np.isfinite(worst):
-        return float("inf")
-    spread = 0.0 if context.problem_type == ProblemType.BINARY or not len(finite) else float(np.ptp(finite))
-    return worst / (spread or 1.0)
+    worst = float(np.max(apart, initial=0.0))
+    return worst / spread if np.isfinite(worst) else float("inf")
