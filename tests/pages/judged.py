@@ -77,7 +77,7 @@ def _area(estimator: LogisticRegression, rows: pd.DataFrame, columns: Sequence[s
 
 
 def judge(workspace: Workspace) -> None:
-    """A champion of one column, and versions that are better, worse, the same and unknown; a new model too."""
+    """A champion of one column, versions that are better, worse, the same and unknown, and a new model."""
     lead = factories.person(workspace, Role.LEAD)
     model = factories.new_model(workspace, MODEL)
     first = register(workspace, MODEL, columns=["age"], seed=1)
