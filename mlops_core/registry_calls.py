@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from mlops_core.api.jobs import JobShown
-    from mlops_core.api.registry_shapes import ComparisonShown, TestRunShown, VersionShown
+    from mlops_core.api.registry_shapes import ComparisonShown, RegisteredShown, TestRunShown, VersionShown
     from mlops_core.api.versions import ModelShown, VersionsShown
 
 __all__ = ["Data", "RegistryCalls"]
 
 Data: TypeAlias = "Rows | Path | str"
-"""Rows, the path of a file with them (.parquet, .csv, .arrow), or a snapshot that is there (`table@2`)."""
+"""Rows, the path of a file with them (.parquet, .csv), or a snapshot that is there (`table@2`)."""
 
 _REGISTERS_WITHIN: Final = 900.0
 _FIRST_LOOK: Final = 0.1
@@ -65,7 +65,11 @@ class RegistryCalls(HttpCalls):
         from mlops_core.api.versions import VersionsShown
 
         path = "/registry/versions" if model is None else f"/models/{model}/versions"
-        given = {name: str(one) if isinstance(one, datetime) else one for name, one in search.items()}
+        given = {
+            name: str(one) if isinstance(one, datetime) else one
+            for name, one in search.items()
+            if one is not None
+        }
         return VersionsShown.model_validate(self._get(path, **given))
 
     def version(self, model: str, number: int) -> "VersionShown":
@@ -84,19 +88,19 @@ class RegistryCalls(HttpCalls):
         model: str,
         artefact: "Path | str | BaseEstimator | None",
         *,
-        columns: Sequence[str],
         training: "Data",
-        evaluation: "Data | None" = None,
+        evaluation: "Data",
         reference: "Rows | Path | str | None" = None,
         predictions: "Rows | Path | str | None" = None,
-        metrics: Mapping[str, tuple[float, int]] | None = None,
-        metrics_data: str = "held-out",
+        columns: Sequence[str] = (),
+        outcome: str = "outcome",
+        timestamp: str | None = None,
+        metrics: Mapping[str, float] | None = None,
         hyper_parameters: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
-        importance: Mapping[str, float] | None = None,
         card: Mapping[str, Any] | None = None,
         commit: tuple[str, bool] | None = None,
-    ) -> "VersionShown":
+    ) -> "RegisteredShown":
         """Register a version of a model; the same artefact and training data give the same version.
 
         Files are sent as they are read, so that large ones need no memory.
@@ -106,16 +110,19 @@ class RegistryCalls(HttpCalls):
         artefact
             A fitted scikit-learn estimator, which is sent in the skops format, or the path of a file; None
             for a model that runs elsewhere.
-        columns
-            Its input, in order.
         training, evaluation
-            The rows that it was trained on, and those with their `outcome` that it is tested and compared on.
+            The rows that it was trained on, and others with their outcome that it is tested and compared on.
         reference
-            The scored rows that production is watched against; the scored evaluation rows by default.
+            The rows that production is watched against; the evaluation rows by default. The artefact scores
+            them, unless they have a column `prediction`.
         predictions
             For the evaluation rows, of an artefact that the console cannot load.
+        columns
+            Its input, in order; what the artefact knows by default.
+        outcome, timestamp
+            What the columns are called that say what came true, and when a row was or would be predicted.
         metrics
-            Name to (value, rows).
+            By name, beside those that are measured on the evaluation rows.
         environment
             Packages to their versions; those of this process by default.
         card
@@ -128,22 +135,22 @@ class RegistryCalls(HttpCalls):
         InvalidInput, NotFound, NotPermitted, ScoringError, StoreError
             Nothing was registered.
         """
-        from mlops_core.api.registry_shapes import VersionShown
+        from mlops_core.api.registry_shapes import RegisteredShown
         from mlops_core.registry.environment import this_environment
         from mlops_core.registry.source_control import commit_state
 
-        state = commit_state(Path.cwd()) if commit is None else None
+        state = commit_state(Path.cwd())
+        git_commit, git_dirty = (state.commit, state.dirty) if commit is None else commit
         given: dict[str, Any] = {
             "columns": list(columns),
-            "metrics": {
-                name: {"value": float(value), "rows": rows} for name, (value, rows) in (metrics or {}).items()
-            },
-            "metrics_data": metrics_data,
-            "git_commit": state.commit if state else (commit or ("", False))[0],
-            "git_dirty": state.dirty if state else (commit or ("", False))[1],
+            "outcome": outcome,
+            "timestamp": timestamp,
+            "metrics": {name: float(value) for name, value in (metrics or {}).items()},
+            "git_commit": git_commit,
+            "git_dirty": git_dirty,
             "environment": dict(this_environment() if environment is None else environment),
         }
-        optional = {"hyper_parameters": hyper_parameters, "importance": importance, "card": card}
+        optional = {"hyper_parameters": hyper_parameters, "card": card}
         given |= {name: dict(value) for name, value in optional.items() if value is not None}
         with tempfile.TemporaryDirectory() as folder:
             paths: dict[str, Path] = {}
@@ -172,7 +179,7 @@ class RegistryCalls(HttpCalls):
                     data={"version": text},
                     timeout=httpx.Timeout(self._http.timeout.connect, read=_REGISTERS_WITHIN),
                 )
-        return VersionShown.model_validate(answer)
+        return RegisteredShown.model_validate(answer)
 
     def test(self, model: str, number: int, *, compare: bool = False) -> "JobShown":
         """Ask for the tests of a version, and its comparison with the champion if there is one.

@@ -16,6 +16,7 @@ from mlops_core.api.registry_shapes import (
     ComparisonWish,
     FeatureShown,
     MetricShown,
+    RegisteredShown,
     SnapshotShown,
     TestRunShown,
     TestShown,
@@ -60,20 +61,20 @@ def registry_router(workspace: Workspace, actor: str, enqueued: Callable[[int], 
         return _shown(workspace, read_version(workspace, model, number))
 
     @router.post("/models/{model}/versions", status_code=201, openapi_extra=VERSION_FORM)
-    async def register(request: Request, response: Response, model: str) -> VersionShown:
+    async def register(request: Request, response: Response, model: str) -> RegisteredShown:
         """Register a version; 200 where the same artefact and training data were registered before."""
         folder = workspace.settings.artefact_root / _UPLOADS
         async with received(request, folder, workspace.settings.upload_bytes) as upload:
 
-            def store() -> tuple[VersionShown, bool]:
-                newest = _newest(workspace, model)
+            def store() -> RegisteredShown:
                 made = register_upload(workspace, actor_named(workspace, actor), model, upload)
-                return _shown(workspace, read_version(workspace, model, made.number)), made.number > newest
+                shown = _shown(workspace, read_version(workspace, model, made.version.number))
+                return RegisteredShown(**shown.model_dump(), is_new=made.is_new, notes=list(made.notes))
 
-            shown, is_new = await run_in_threadpool(store)
-        if not is_new:
+            registered = await run_in_threadpool(store)
+        if not registered.is_new:
             response.status_code = 200
-        return shown
+        return registered
 
     @router.post("/models/{model}/versions/{number}/tests", status_code=202)
     def test(model: str, number: int, wish: TestsWish | None = None) -> JobShown:
@@ -133,12 +134,6 @@ def registry_router(workspace: Workspace, actor: str, enqueued: Callable[[int], 
         return ComparisonShown(id=comparison_id, report=read_comparison(workspace, comparison_id))
 
     return router
-
-
-def _newest(workspace: Workspace, model: str) -> int:
-    with workspace.store.read() as session:
-        numbers = select(ModelVersion.number).where(ModelVersion.model_id == find_model(session, model).id)
-        return session.exec(numbers.order_by(col(ModelVersion.number).desc()).limit(1)).first() or 0
 
 
 def _shown(workspace: Workspace, view: VersionView) -> VersionShown:

@@ -16,6 +16,7 @@ __all__ = [
     "ComparisonWish",
     "FeatureShown",
     "MetricShown",
+    "RegisteredShown",
     "SnapshotShown",
     "TestRunShown",
     "TestShown",
@@ -30,7 +31,6 @@ VERSION_FORM: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["version"],
                     "properties": {
                         "version": {
                             "type": "string",
@@ -40,7 +40,7 @@ VERSION_FORM: dict[str, Any] = {
                             name: {"type": "string", "format": "binary", "description": what}
                             for name, what in {
                                 "artefact": "A .skops file; or any other, which is kept and never loaded",
-                                "training": "Rows that it was trained on (.parquet, .csv, .arrow)",
+                                "training": "Rows that it was trained on (.parquet, .csv)",
                                 "evaluation": "Rows with their outcome that it is tested and compared on",
                                 "reference": "Scored rows to watch it against (else the evaluation rows)",
                                 "predictions": "Predictions for the evaluation rows, of what is never loaded",
@@ -172,6 +172,13 @@ class VersionShown(BaseModel):
     used_by: list[str] = Field(description="Models in production that read this model's predictions")
     tests: TestRunShown | None
     comparison: ComparisonLine | None
+
+
+class RegisteredShown(VersionShown):
+    """A version that was just registered."""
+
+    is_new: bool = Field(description="Whether it was not registered before")
+    notes: list[str] = Field(description="What was found out or assumed on the way")
 
 
 class TestsWish(BaseModel):

@@ -30,8 +30,9 @@ _SUFFIX: Final = re.compile(r"(\.[A-Za-z0-9_]{1,16}){1,2}$")
 
 @dataclass
 class Upload:
-    """What came: text by the name of its field, and files by theirs, with their endings kept."""
+    """What came into a folder: text by the name of its field, files by theirs, with their endings kept."""
 
+    folder: Path
     fields: dict[str, str] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
 
@@ -90,7 +91,7 @@ class _Form:
     """Takes the pieces of a form, and writes its files."""
 
     def __init__(self, boundary: bytes, folder: Path) -> None:
-        self.upload = Upload()
+        self.upload = Upload(folder)
         self._folder = folder
         self._file: IO[bytes] | None = None
         self._name = ""
@@ -166,8 +167,11 @@ class _Form:
         self._text.clear()
         if b"filename" in options:
             ending = _SUFFIX.search(options[b"filename"].decode("utf-8", "replace"))
-            path = self._folder / f"{len(self.upload.files)}{ending.group() if ending else ''}"
-            self._file = path.open("wb")
+            stem = re.sub(r"[^A-Za-z0-9_]", "", self._name)[:32] or "file"
+            path = self._folder / f"{stem}{ending.group() if ending else ''}"
+            if path.exists():
+                path = path.with_name(f"{len(self.upload.files)}-{path.name}")
+            self._file = path.open("xb")
             self.upload.files[self._name] = path
 
     def _data(self, data: bytes, start: int, end: int) -> None:
