@@ -140,10 +140,9 @@ def ranks_of(rows: PairedRows, metrics: Sequence[str]) -> Measure:
     """Prepare metrics of the order of scores."""
     positive = rows.outcomes == 1.0
     ranked = [RankedScores(_numbers(answers), positive) for answers in (rows.challenger, rows.champion)]
-    places = [RANK_METRICS.index(name) for name in metrics]
 
     def measure(weights: NDArray[np.int32]) -> _Floats:
-        return np.stack([scores.measure(weights)[:, places] for scores in ranked], axis=-1)
+        return np.stack([scores.measure(weights, metrics) for scores in ranked], axis=-1)
 
     return measure
 

@@ -1,6 +1,7 @@
 """Metrics of the order of scores, for all rows or for rows that count several times; ties are exact."""
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ _Counts = NDArray[np.int32]
 _Floats = NDArray[np.float64]
 
 RANK_METRICS: Final = ("roc_auc", "average_precision", "lift_at_10")
-"""What `RankedScores.measure` returns, in this order."""
+"""What `RankedScores` measures."""
 
 _TOP: Final = 0.1
 
@@ -43,49 +44,58 @@ class RankedScores:
         self._last_positive = found[self._ends] - 1
         self._untied = len(ends) == len(ranked)
 
-    def measure(self, weights: _Counts) -> _Floats:
-        """Return the metrics of each weighting.
+    def measure(self, weights: _Counts, metrics: Sequence[str] = RANK_METRICS) -> _Floats:
+        """Return metrics of each weighting.
 
         Parameters
         ----------
         weights
             Shape ``(b, n)``: how often each row counts.
+        metrics
+            Of `RANK_METRICS`.
 
         Returns
         -------
         array
-            Shape ``(b, 3)``, in the order of `RANK_METRICS`: the area under the ROC curve, average precision
-            (Zhu, Recall, precision and average precision, 2004) and how many times more positives the tenth
-            of the rows with the highest scores holds than as many at random; rows that are tied at its limit
-            count in part. nan where they are undefined.
+            Shape ``(b, metrics)``: the area under the ROC curve, average precision (Zhu, Recall, precision
+            and average precision, 2004) and how many times more positives the tenth of the rows with the
+            highest scores holds than as many at random; rows that are tied at its limit count in part. nan
+            where they are undefined.
         """
-        values = np.full((len(weights), len(RANK_METRICS)), np.nan)
+        values = np.full((len(weights), len(metrics)), np.nan)
         for place, row in enumerate(weights):
-            self._measure_one(row, values[place])
+            self._measure_one(row, metrics, values[place])
         return values
 
-    def _measure_one(self, weights: _Counts, values: _Floats) -> None:
+    def _measure_one(self, weights: _Counts, metrics: Sequence[str], values: _Floats) -> None:
         ranked = weights.take(self._order)
         seen = np.cumsum(ranked, dtype=np.int32)
         hits = np.cumsum(ranked.take(self._positives), dtype=np.int32)
         if not len(hits) or not hits[-1]:
             return
-        total, rows = float(hits[-1]), float(seen[-1])
-        hits_until = hits if self._untied else hits.take(self._last_positive)
         seen_until = seen.take(self._ends)
-        new_hits = np.diff(hits_until, prepend=np.int32(0)).astype(np.float64)
-        values[1] = _dot(new_hits, hits_until / np.maximum(seen_until, 1)) / total
-        negatives = rows - total
-        if negatives:
-            misses = (seen_until - hits_until).astype(np.float64)
-            if self._untied:
-                beaten = misses
+        hits_until = hits if self._untied else hits.take(self._last_positive)
+        for place, name in enumerate(metrics):
+            if name == "average_precision":
+                precision = hits_until / np.maximum(seen_until, 1)
+                values[place] = _dot(_steps(hits_until), precision) / hits[-1]
+            elif name == "lift_at_10":
+                wanted = _TOP * float(seen[-1])
+                values[place] = self._captured(seen, hits, wanted) / (float(hits[-1]) * _TOP)
             else:
-                seen_before = np.where(self._starts > 0, seen.take(self._starts - 1), 0)
-                hits_before = np.concatenate((np.zeros(1, np.int32), hits_until[:-1]))
-                beaten = (misses + (seen_before - hits_before)) / 2
-            values[0] = 1.0 - _dot(new_hits, beaten) / (total * negatives)
-        values[2] = self._captured(seen, hits, _TOP * rows) / (total * _TOP)
+                values[place] = self._area(seen, seen_until, hits_until)
+
+    def _area(self, seen: _Counts, seen_until: _Counts, hits_until: _Counts) -> float:
+        """Return one minus the share of pairs in which the negative scores higher; a tie is half a pair."""
+        total, negatives = float(hits_until[-1]), float(seen[-1] - hits_until[-1])
+        if not negatives:
+            return math.nan
+        above = (seen_until - hits_until).astype(np.float64)
+        if not self._untied:
+            seen_before = np.where(self._starts > 0, seen.take(self._starts - 1), 0)
+            hits_before = np.concatenate((np.zeros(1, np.int32), hits_until[:-1]))
+            above = (above + (seen_before - hits_before)) / 2
+        return 1.0 - _dot(_steps(hits_until), above) / (total * negatives)
 
     def _captured(self, seen: _Counts, hits: _Counts, wanted: float) -> float:
         """Return the positives among so many rows from the top; ties at the limit are cut at random."""
@@ -101,6 +111,11 @@ class RankedScores:
             return 0.0, 0.0
         found = int(self._found[place])
         return float(seen[place]), float(hits[found - 1]) if found else 0.0
+
+
+def _steps(sums: _Counts) -> _Floats:
+    """Return what was added to running sums at each place."""
+    return np.diff(sums, prepend=np.int32(0)).astype(np.float64)
 
 
 def _dot(first: _Floats, second: _Floats) -> float:
