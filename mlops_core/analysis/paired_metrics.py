@@ -154,15 +154,18 @@ def means_of(rows: PairedRows, metrics: Sequence[str]) -> Measure:
     for name in metrics:
         make, value = _MEANS[name]
         for answers in (rows.challenger, rows.champion):
-            made = make(rows.outcomes, _numbers(answers))
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # what is too large to compute with is undefined
+                made = make(rows.outcomes, _numbers(answers))
             slots.append((len(columns), len(columns) + len(made), value))
             columns.extend(made)
     matrix = np.stack(columns, axis=1)
 
     def measure(weights: NDArray[np.int32]) -> _Floats:
         as_floats = weights.astype(np.float64)
-        sums, totals = as_floats @ matrix, as_floats.sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
+            sums, totals = as_floats @ matrix, as_floats.sum(axis=1)
             values = [value(sums[:, first:end], totals) for first, end, value in slots]
         return np.stack(values, axis=-1).reshape(len(weights), len(metrics), 2)
 

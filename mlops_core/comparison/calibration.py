@@ -18,6 +18,8 @@ def calibration_points(
 ) -> list[CalibrationPoint]:
     """Return groups of about equally many rows by rising prediction; equal predictions stay together.
 
+    A group whose numbers are too large to add up is left out.
+
     Parameters
     ----------
     predicted, observed
@@ -27,8 +29,9 @@ def calibration_points(
     middles = np.cumsum(counts) - counts / 2
     group = np.minimum((middles * groups / max(len(predicted), 1)).astype(np.int64), groups - 1)[places]
     rows = np.bincount(group, minlength=groups)
-    sums = [np.bincount(group, values, groups) for values in (predicted, observed)]
+    sums = np.stack([np.bincount(group, values, groups) for values in (predicted, observed)])
+    means = sums / np.maximum(rows, 1)
     return [
-        CalibrationPoint(float(sums[0][one] / rows[one]), float(sums[1][one] / rows[one]), int(rows[one]))
-        for one in np.flatnonzero(rows).tolist()
+        CalibrationPoint(float(means[0, one]), float(means[1, one]), int(rows[one]))
+        for one in np.flatnonzero((rows > 0) & np.isfinite(means).all(axis=0)).tolist()
     ]

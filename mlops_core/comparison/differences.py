@@ -123,18 +123,19 @@ def _compared(
         found = _with_error(found, _area_error(rows), CONFIDENCE)
     else:
         lower, upper = drawn.interval(CONFIDENCE)
-        if math.isfinite(lower):
+        if math.isfinite(lower) and math.isfinite(upper):
             found = replace(found, lower=lower, upper=upper, p_value=drawn.p_value)
     return found, "" if found.lower is not None else "undefined for many draws of the rows"
 
 
 def _difference(rows: PairedRows, name: str, values: tuple[float, float]) -> Difference:
     mine, theirs = (value if math.isfinite(value) else None for value in values)
+    apart = math.nan if mine is None or theirs is None else mine - theirs
     return Difference(
         metric=name,
         challenger=mine,
         champion=theirs,
-        difference=None if mine is None or theirs is None else mine - theirs,
+        difference=apart if math.isfinite(apart) else None,
         lower=None,
         upper=None,
         p_value=None,

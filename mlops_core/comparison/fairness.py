@@ -137,9 +137,11 @@ def _ratios(
     means, drawn = [], []
     for group in groups:
         both = np.stack([rows.challenger.numbers[group.rows], rows.champion.numbers[group.rows]])
-        mean = both.mean(axis=1)
+        with np.errstate(all="ignore"):
+            mean, error = both.mean(axis=1), np.cov(both) / len(group.rows)
+        if not (np.isfinite(mean).all() and np.isfinite(error).all()):
+            return np.full(2, np.nan), np.full((resamples, 2), np.nan)
         means.append(mean)
-        error = np.cov(both) / len(group.rows)
         drawn.append(random.multivariate_normal(mean, error, resamples, method="eigh", check_valid="ignore"))
     return _ratio(np.stack(means)), _ratio(np.stack(drawn))
 

@@ -227,3 +227,14 @@ def test_of_very_many_segments_the_largest_are_compared():
     found, notes = segments_of(table, ["shop"], most=3)
     assert [one.name for one in found] == ["shop=10", "shop=11", "shop=9"]
     assert notes == ["column shop has 12 segments: the 3 largest are compared"]
+
+
+def test_numbers_too_large_to_compute_with_are_undefined_in_words():
+    random = np.random.default_rng(2)
+    truth = random.normal(0, 1, 200)
+    huge = Answers(None, np.where(np.arange(200) == 7, 1e300, truth))
+    rows = PairedRows("regression", truth, huge, Answers(None, truth + random.normal(0, 1, 200)), 0)
+    found = compare_metrics(rows, "rmse", [SegmentRows("g=1", np.arange(150))], resamples=100)
+    assert found.reason == "undefined, as numbers are too large"
+    assert found.metrics[0].challenger is None
+    assert found.segments == []
