@@ -95,7 +95,8 @@ def _draw_title(view: View, page: VersionPage, pages: int) -> None:
             def turn() -> None:
                 go_to(replace(view, page=st.session_state[key]))
 
-            st.pagination(pages, default=view.page, key=key, on_change=turn, max_visible_pages=7, width=340)
+            width = 120 + 36 * min(pages, 8)
+            st.pagination(pages, default=view.page, key=key, on_change=turn, width=width)
 
 
 draw_registry()

@@ -28,6 +28,7 @@ from mlops_core.monitoring.findings import statistic_name
 __all__ = ["draw_details", "draw_metrics", "draw_segments"]
 
 _MOST_SEGMENTS = 16
+_ALIKE_MS = 0.1
 
 
 def draw_metrics(report: ComparisonReport) -> None:
@@ -134,7 +135,7 @@ def draw_details(report: ComparisonReport) -> None:
     with fairness:
         _draw_fairness(report)
     notes = [*report.notes, f"{report.resamples:,} resamples of {report.rows:,} rows of {report.snapshot}"]
-    st.caption("  \n".join(f"{plain(note.rstrip('.'))}." for note in notes))
+    st.caption("  \n".join(f"{plain(note[:1].upper() + note[1:].rstrip('.'))}." for note in notes))
 
 
 def _draw_calibration(report: ComparisonReport) -> None:
@@ -166,7 +167,7 @@ def _draw_agreement(report: ComparisonReport) -> None:
         st.markdown("**Agreement**")
         st.caption("The predictions of the two cannot be laid side by side.")
         return
-    alike = f", their scores correlate by {found.correlation:.2f}" if found.correlation is not None else ""
+    alike = f", their answers correlate by {found.correlation:.2f}" if found.correlation is not None else ""
     st.markdown(f"**Both say the same for {share(found.share)} of {report.rows:,} rows{alike}**")
     draw_agreement(
         found.labels,
@@ -230,6 +231,8 @@ def cost_title(report: ComparisonReport) -> str:
     if report.latency is None:
         return "What it costs: response times could not be compared"
     mine, others = report.latency.challenger_p95, report.latency.champion_p95
+    if abs(mine - others) < _ALIKE_MS:
+        return f"Both answer within {mine:.1f} ms at the 95th percentile"
     word = "faster" if mine < others else "slower"
     return f"It answers {figure(abs(mine - others))} ms {word} at the 95th percentile"
 

@@ -8,7 +8,7 @@ from app.theme import Palette
 from mlops_core.comparison.report import Difference, FairnessDifference, SegmentDifference
 from mlops_core.monitoring.findings import statistic_name
 
-__all__ = ["digits_of", "fairness_rows", "figure", "interval_words", "metric_rows", "segment_rows"]
+__all__ = ["change", "digits_of", "fairness_rows", "figure", "interval_words", "metric_rows", "segment_rows"]
 
 
 def metric_rows(metrics: Sequence[Difference], colors: Palette) -> list[ForestRow]:
@@ -19,7 +19,6 @@ def metric_rows(metrics: Sequence[Difference], colors: Palette) -> list[ForestRo
             continue
         part = (100 if one.higher_is_better else -100) / abs(one.champion)
         low, high = sorted((one.lower * part, one.upper * part))
-        digits = digits_of(one.difference)
         rows.append(
             ForestRow(
                 name=statistic_name(one.metric),
@@ -27,7 +26,7 @@ def metric_rows(metrics: Sequence[Difference], colors: Palette) -> list[ForestRo
                 lower=low,
                 upper=high,
                 figures=f"{_sign(one)} {figure(one.challenger)} vs {figure(one.champion)} "
-                f"· <b>{signed(one.difference, digits)}</b>",
+                f"· <b>{change(one.difference)}</b>",
                 color=_color(one, colors),
                 hover=f"{interval_words(one)}<br>{one.method}, n = {one.rows:,}"
                 + ("" if one.higher_is_better else "<br>lower is better"),
@@ -53,7 +52,7 @@ def segment_rows(segments: Sequence[SegmentDifference], colors: Palette) -> list
                 lower=low,
                 upper=high,
                 figures=f"{'◆' if one.is_worse else _sign(found)} "
-                f"<b>{signed(found.difference, digits_of(found.difference))}</b> · n = {found.rows:,}",
+                f"<b>{change(found.difference)}</b> · n = {found.rows:,}",
                 color=colors.orange if one.is_worse else _color(found, colors),
                 hover=f"{interval_words(found)}<br>of being worse by more than the margin{chance}"
                 if chance
@@ -102,7 +101,16 @@ def figure(value: float | None) -> str:
     """Return a metric with the decimals that count."""
     if value is None:
         return "—"
+    if abs(value) >= 1e6:
+        return f"{value:.3g}"
     return f"{value:.{digits_of(value)}f}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def change(value: float | None) -> str:
+    """Return a difference with its sign and the decimals that count."""
+    if value is not None and abs(value) >= 1e6:
+        return f"{value:+.3g}".replace("-", "−", 1)
+    return signed(value, digits_of(value))
 
 
 def digits_of(value: float | None) -> int:

@@ -100,7 +100,7 @@ def _verdict(line: VersionLine) -> str:
     if line.is_champion:
         return "● Champion"
     if line.comparison is None:
-        return "Not compared"
+        return "Not compared" if line.is_update else "New model"
     found = line.comparison
     words = VERDICT_WORDS[found.verdict]
     if found.verdict == Verdict.WORSE_IN_SEGMENT and found.segment:
@@ -144,7 +144,7 @@ def _picture(found: ComparisonSummary | None, extents: dict[str, float]) -> str:
 def _difference(found: ComparisonSummary | None) -> str:
     if found is None or found.difference is None:
         return ""
-    digits = _digits(found.difference)
+    digits = _digits(found.difference, found.lower, found.upper)
     if found.lower is None or found.upper is None:
         return signed(found.difference, digits)
     return (
@@ -152,10 +152,12 @@ def _difference(found: ComparisonSummary | None) -> str:
     )
 
 
-def _digits(value: float) -> int:
-    """Return how many decimals a difference is shown with: three, fewer where it is large."""
-    size = abs(value)
-    return 3 if size < 1 else max(0, 2 - int(math.log10(size)))
+def _digits(difference: float, *bounds: float | None) -> int:
+    """Return with how many decimals a difference is shown: one more where a bound would look like zero."""
+    size = abs(difference)
+    digits = 3 if size < 1 else max(0, 2 - int(math.log10(size)))
+    looks_zero = any(bound and round(bound, digits) == 0 for bound in bounds)
+    return digits + 1 if looks_zero else digits
 
 
 def _metric(line: VersionLine) -> str:
@@ -202,4 +204,5 @@ def _age(registered: datetime, now: datetime) -> str:
     passed = now - registered
     if passed.days:
         return f"{passed.days} d"
-    return f"{passed.seconds // 3600} h"
+    minutes = passed.seconds // 60
+    return f"{minutes // 60} h" if minutes >= 60 else f"{minutes} min"
