@@ -16,10 +16,17 @@ from mlops_core.comparison import (
 )
 from mlops_core.domain import AuditEvent, Comparison, Job
 from mlops_core.domain.errors import ArtefactRefused, Cancelled, InvalidInput, NotFound, NotPermitted
-from mlops_core.domain.states import JobState, Role, Verdict
+from mlops_core.domain.states import JobState, ProblemType, Role, Verdict
 from mlops_core.features import store_training_data
+from mlops_core.registry import (
+    CommitState,
+    NewVersion,
+    create_model,
+    register_version,
+    store_evaluation_data,
+)
 from tests import factories
-from tests.mlops_core.comparison.conftest import department
+from tests.mlops_core.comparison.conftest import START, department
 
 
 def compare(place, challenger, champion=None, **more):
@@ -281,3 +288,51 @@ def test_the_champion_is_who_is_in_production(tmp_path):
     found = compare(place, second)
     assert (found.challenger, found.champion) == (second, first)
     place.workspace.close()
+
+
+def test_labels_of_several_classes_are_compared_with_their_confidence(tmp_path):
+    workspace = factories.workspace_in(tmp_path)
+    lead = factories.person(workspace, Role.LEAD)
+    model = create_model(
+        workspace,
+        lead,
+        name="next-shop",
+        description="Where somebody shops next",
+        owner=lead,
+        problem_type=ProblemType.MULTICLASS,
+        primary_metric="f1_macro",
+        latency_objective_ms=50.0,
+        cadence_hours=24.0,
+        segment_columns=("region",),
+    )
+    frame = factories.population(900, start=START, days=14)
+    random = np.random.default_rng(4)
+    truth = random.choice(["east", "mall", "web"], 900)
+    rows = pa.Table.from_pandas(frame[["age", "region", "predicted_at"]].assign(outcome=truth))
+    snapshot = store_evaluation_data(workspace, lead, model.name, rows)
+    said = []
+    for right in (0.5, 0.8):
+        labels = np.where(random.random(900) < right, truth, random.choice(["east", "mall", "web"], 900))
+        said.append(labels)
+        given = pa.table({"prediction": labels, "score": np.full(900, right)})
+        new = NewVersion(
+            estimator=None,
+            columns=["age"],
+            snapshot=snapshot,
+            metrics={},
+            reference=rows.append_column("prediction", pa.array(labels)),
+            commit=CommitState("0" * 40, dirty=False),
+            importance={"age": 1.0},
+            evaluation=snapshot,
+            predictions=given,
+        )
+        register_version(workspace, lead, model.name, new)
+    found = compare_versions(workspace, lead, model.name, 2, 1)
+    assert found.verdict == Verdict.BETTER
+    assert found.primary.challenger == pytest.approx(metrics.f1_score(truth, said[1], average="macro"))
+    assert found.agreement.labels == ["east", "mall", "web"]
+    assert found.agreement.counts == metrics.confusion_matrix(said[0], said[1]).tolist()
+    (point,) = found.challenger_calibration
+    assert (point.predicted, point.observed) == pytest.approx((0.8, np.mean(said[1] == truth)))
+    assert {one.segment for one in found.segments} == {"region=north", "region=south", "region=west"}
+    workspace.close()
