@@ -148,6 +148,8 @@ class VersionLine:
 
 def version_lines(session: Session, version_ids: Sequence[int]) -> list[VersionLine]:
     """Return versions as lines, in the order of their ids as given."""
+    if not version_ids:
+        return []
     rows = session.exec(
         select(ModelVersion, Model, Snapshot)
         .join(Model, col(Model.id) == col(ModelVersion.model_id))
