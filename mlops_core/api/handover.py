@@ -118,7 +118,7 @@ def snapshot_named(workspace: Workspace, label: int | str) -> Snapshot:
             wanted = select(Snapshot).where(Snapshot.table_name == table, Snapshot.version == int(number))
             found = session.exec(wanted).first()
     if found is None:
-        raise NotFound(f"there is no snapshot '{label}': give its number, or table@version")
+        raise NotFound(f"there is no snapshot {label}: give its number, or table@version")
     return found
 
 

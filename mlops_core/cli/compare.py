@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from mlops_core.cli.output import console, fail
-from mlops_core.domain.errors import BigboardError, InvalidInput, NotFound
+from mlops_core.domain.errors import BigboardError, InvalidInput
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mlops_core.comparison import ComparisonReport
     from mlops_core.comparison.report import Difference
-    from mlops_core.domain import Snapshot
-    from mlops_core.workspace import Workspace
 
-__all__ = ["compare", "named_snapshot", "parse_version", "show_report"]
+__all__ = ["compare", "parse_version", "show_report"]
 
 _VERDICTS: Final = {
     "better": ("▲ better", "bold green"),
@@ -45,6 +43,12 @@ def compare(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server", metavar="URL", help="Have it compared by this console, not in this process."
+        ),
+    ] = None,
     workspace: Annotated[
         Path | None,
         typer.Option(
@@ -54,10 +58,12 @@ def compare(
 ) -> None:
     """Compare two versions of a model on the same rows, with intervals and a verdict.
 
+    It is done here, or by the server that holds the workspace. Ctrl-C cancels.
+
     Exits with 0 whatever the verdict, with 2 on bad input.
     """
     try:
-        report = _compared(challenger, champion, snapshot, workspace)
+        report = _compared(challenger, champion, snapshot, server, workspace)
     except BigboardError as error:
         fail(str(error))
         raise typer.Exit(2) from error
@@ -87,28 +93,10 @@ def parse_version(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def named_snapshot(workspace: "Workspace", text: str) -> "Snapshot":
-    """Return the snapshot of a number, or of `table@version`.
-
-    Raises
-    ------
-    InvalidInput
-        If it is written otherwise.
-    NotFound
-    """
-    from sqlmodel import select
-
-    from mlops_core.domain import Snapshot
-
-    table, _, version = text.rpartition("@")
+def _check_snapshot_name(text: str) -> None:
+    version = text.rpartition("@")[2]
     if not version.isascii() or not version.isdigit():
         raise InvalidInput(f"'{text}' names no snapshot: give its number, or TABLE@VERSION")
-    with workspace.store.read() as session:
-        query = select(Snapshot).where(Snapshot.table_name == table, Snapshot.version == int(version))
-        found = session.exec(query).first() if table else session.get(Snapshot, int(version))
-    if found is None:
-        raise NotFound(f"there is no snapshot {text}: `bigboard versions` lists those of a model's versions")
-    return found
 
 
 def show_report(report: "ComparisonReport") -> None:
@@ -130,14 +118,11 @@ def show_report(report: "ComparisonReport") -> None:
 
 
 def _compared(
-    challenger: str, champion: str | None, snapshot: str | None, folder: Path | None
+    challenger: str, champion: str | None, snapshot: str | None, server: str | None, folder: Path | None
 ) -> "ComparisonReport":
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    from mlops_core.comparison import compare_versions
+    """Compare here, or by the server that holds the workspace; Ctrl-C cancels."""
+    from mlops_core.cli.reaching import follow, reached
     from mlops_core.settings import Settings
-    from mlops_core.workspace import actor_named, open_workspace
 
     model, number = parse_version(challenger)
     other = None if champion is None else parse_version(champion)
@@ -146,29 +131,14 @@ def _compared(
             f"{challenger} and {champion} are versions of different models, which predict different things: "
             "name two versions of one model"
         )
-    settings = Settings() if folder is None else Settings(workspace=folder)
-    workspace = open_workspace(settings)
-    try:
-        actor = actor_named(workspace, settings.actor)
-        chosen = None if snapshot is None else named_snapshot(workspace, snapshot)
-        bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), console=Console(stderr=True), transient=True
-        )
-        with bar:
-            task = bar.add_task("Comparing", total=None)
-            return compare_versions(
-                workspace,
-                actor,
-                model,
-                number,
-                None if other is None else other[1],
-                snapshot=chosen,
-                progress=lambda done, total, doing: bar.update(
-                    task, completed=done, total=total, description=doing
-                ),
-            )
-    finally:
-        workspace.close()
+    if snapshot is not None:
+        _check_snapshot_name(snapshot)
+    with reached(Settings() if folder is None else Settings(workspace=folder), server) as reaching:
+        wish = reaching.compare(model, number, None if other is None else other[1], snapshot=snapshot)
+        job = follow(reaching, wish)
+        if job.comparison_id is None:
+            raise BigboardError(job.message or f"the comparison ended as {job.state}")
+        return reaching.comparison(job.comparison_id).report
 
 
 def _show_metrics(report: "ComparisonReport") -> None:

@@ -211,9 +211,9 @@ BAD = [
     ({"reference": ("r.csv", b"income,age\n1,2\n")}, 422, "region"),
     ({"artefact": ("m.bin", b"x"), "predictions": ("p.csv", b"prediction\n0.5\n")}, 422, "are 1 row"),
     ({"surprise": ("s.csv", b"a\n1\n")}, 422, "has a part 'surprise'"),
-    ({"said": {"training": "training/other@3"}, "training": None}, 404, "no snapshot 'training/other@3'"),
-    ({"said": {"training": "/etc/passwd"}, "training": None}, 404, "no snapshot '/etc/passwd'"),
-    ({"said": {"evaluation": "/etc/hosts@1"}, "evaluation": None}, 404, "no snapshot '/etc/hosts@1'"),
+    ({"said": {"training": "training/other@3"}, "training": None}, 404, "no snapshot training/other@3"),
+    ({"said": {"training": "/etc/passwd"}, "training": None}, 404, "no snapshot /etc/passwd"),
+    ({"said": {"evaluation": "/etc/hosts@1"}, "evaluation": None}, 404, "no snapshot /etc/hosts@1"),
 ]
 
 
