@@ -17,6 +17,7 @@ from mlops_core.registry.version_view import VersionView
 __all__ = ["draw_beside"]
 
 _MOST_PIXELS = 380
+_FEW_PIXELS = 136  # where nothing differs, there is little to read
 
 
 def draw_beside(found: SideBySide) -> None:
@@ -70,6 +71,8 @@ def _title(word: str, pairs: Sequence[Pair]) -> str:
     if not pairs:
         return f"No {word} is recorded for either"
     count = sum(pair.differs for pair in pairs)
+    if not count:
+        return f"Both have the same {len(pairs)} {word}s"
     return f"{count} of {len(pairs)} {word}s {'differs' if count == 1 else 'differ'}"
 
 
@@ -96,7 +99,10 @@ def _draw_pairs(pairs: Sequence[Pair], names: tuple[str, str], key: str) -> None
             "second": st.column_config.TextColumn(names[1], width=190),
         },
         row_height=ROW_PIXELS,
-        height=min(ROW_PIXELS * (len(pairs) + 1) + 4, _MOST_PIXELS),
+        height=min(
+            ROW_PIXELS * (len(pairs) + 1) + 4,
+            _MOST_PIXELS if any(pair.differs for pair in pairs) else _FEW_PIXELS,
+        ),
         key=key,
         alt=f"{names[0]} and {names[1]} side by side",
     )

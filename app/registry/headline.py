@@ -58,4 +58,4 @@ def _tests_words(run: TestRun | None, bad: int) -> str:
         return f"{count_of(bad, 'test')} failed"
     if run.state != JobState.SUCCEEDED:
         return f"its tests were {'cancelled' if run.state == JobState.CANCELLED else run.state}"
-    return "its tests passed"
+    return "tests passed"

@@ -59,11 +59,13 @@ def version_activity(workspace: Workspace, model_name: str, number: int) -> list
     with workspace.store.read() as session:
         version = find_version(session, find_model(session, model_name), number)
         names = {actor.id: actor.full_name for actor in session.exec(select(Actor))}
-        steps = [
-            *_stages(session, version, names),
-            *_test_runs(session, version, names),
+        *moved, registered = _stages(session, version, names)
+        steps = [  # of one instant, what comes of another stands before it
+            *moved,
             *_comparisons(session, version, names),
+            *_test_runs(session, version, names),
             *_cards(session, version, names),
+            registered,
         ]
     return sorted(steps, key=lambda one: one.at, reverse=True)
 

@@ -247,6 +247,7 @@ def test_the_history_of_a_version_says_who_did_what_newest_first(workspace, lead
         "Model card written",
     }
     assert all(one.actor == scientist.full_name for one in steps[2:])
+    assert steps[-1].sentence == "Registered, in stage development"  # all on a clock that stands
     assert len(version_activity(workspace, "churn-risk", 1)) == 4  # registered, candidate, approved, promoted
 
 
