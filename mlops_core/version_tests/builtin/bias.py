@@ -1,7 +1,7 @@
 """Whether the groups of a protected attribute are treated alike."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -20,6 +20,7 @@ from mlops_core.version_tests.outcome import NotJudged, Outcome
 __all__ = ["bias"]
 
 _ONE_SIDED: Final = 0.95
+_GAP: Final = "missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class _Gap:
         Parameter("equalized_odds", 0.2, "limit of the difference in true or false positives", 0, 1),
         Parameter("mean_ratio", 0.8, "least ratio of mean predictions (regression)", lowest=0, highest=1),
         Parameter("threshold", 0.5, "probability from which 1 is predicted", lowest=0, highest=1),
+        Parameter("leave_out", "unknown", "groups that are none: names separated by commas"),
         Parameter("min_rows", 50, "rows that a group needs to be judged", lowest=2, highest=1e9),
     ],
 )
@@ -67,8 +69,8 @@ def bias(context: TestContext) -> Outcome:
     equalized odds difference (the larger of the differences in true and in false positive rate; Hardt et al.,
     2016). Regressions: the ratio of mean predictions, the lowest to the highest. It fails only when a pair of
     groups is apart by more than the limit with 95 % confidence (one-sided; rates with a case added to each
-    side, after Agresti and Caffo, 2000; corrected for the number of pairs). Groups with too few rows are left
-    out and named.
+    side, after Agresti and Caffo, 2000; corrected for the number of pairs). Groups with too few rows, and rows
+    of which the group is not known, are left out and named.
     """
     attributes = list(context.card.protected_attributes) if context.card is not None else []
     if not attributes:
@@ -81,8 +83,9 @@ def bias(context: TestContext) -> Outcome:
         )
     gaps: list[_Gap] = []
     left_out: list[str] = []
+    no_groups = {part.strip() for part in str(context.parameters["leave_out"]).split(",")}
     for name in attributes:
-        groups, small = _groups_of(rows[name], known, int(context.number("min_rows")))
+        groups, small = _groups_of(rows[name], known, int(context.number("min_rows")), no_groups)
         left_out += [f"{name} {group} ({count:,} rows)" for group, count in small.items()]
         gaps += _gaps(context, known, name, groups)
     if not gaps:
@@ -116,13 +119,17 @@ def bias(context: TestContext) -> Outcome:
 
 
 def _groups_of(
-    column: pa.ChunkedArray, known: KnownRows, least: int
+    column: pa.ChunkedArray, known: KnownRows, least: int, no_groups: Collection[str]
 ) -> tuple[dict[str, NDArray[np.intp]], dict[str, int]]:
-    """Return the rows of each group that is large enough, and the sizes of the others."""
-    words = np.asarray(pc.fill_null(pc.cast(column, pa.string()), "unknown").to_pylist(), dtype=object)
+    """Return the rows of each group that is large enough, and the sizes of the others; a gap is no group."""
+    words = np.asarray(pc.fill_null(pc.cast(column, pa.string()), _GAP).to_pylist(), dtype=object)
     here = words[known.places]
     rows = {str(name): np.flatnonzero(here == name) for name in sorted(set(here.tolist()))}
-    large = {name: places for name, places in rows.items() if len(places) >= least}
+    large = {
+        name: places
+        for name, places in rows.items()
+        if len(places) >= least and name not in no_groups and name != _GAP
+    }
     return large, {name: len(places) for name, places in rows.items() if name not in large}
 
 
@@ -235,9 +242,8 @@ def _quantile(groups: int) -> float:
 
 
 def _sentence(worst: _Gap, broken: Sequence[_Gap], left_out: Sequence[str]) -> str:
-    aside = (
-        f" {len(left_out)} group{'s' if len(left_out) > 1 else ''} too small to judge." if left_out else ""
-    )
+    more = " and more" if len(left_out) > 3 else ""
+    aside = f" Left out: {', '.join(left_out[:3])}{more}." if left_out else ""
     if broken:
         return (
             f"By {worst.attribute}, {worst.groups[0]} and {worst.groups[1]} are {worst.value:.2f} apart in "

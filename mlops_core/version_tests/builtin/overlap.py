@@ -16,7 +16,7 @@ from mlops_core.workspace import Workspace
 
 __all__ = ["training_rows"]
 
-_MOST_ALIKE: Final = 0.1
+_MOST_ALIKE: Final = 0.5
 
 
 @version_test(
@@ -30,9 +30,9 @@ def training_rows(context: TestContext) -> Outcome:
     """Count the evaluation rows that are in a training snapshot, by entity and time, or else by their values.
 
     Rows are the same when both tables have the key of an entity and `as_of`, and these agree; otherwise when
-    every input, and the outcome where training has it, agrees, missing values included. Where more than a
-    tenth of the evaluation rows share their values with another one, values do not tell rows apart, and it is
-    skipped.
+    every input, and the outcome where training has it, agrees, missing values included. Values that several
+    rows of either table share do not tell which row is which, and are left out; where more than half of the
+    evaluation rows are such, it is skipped.
     """
     source = context.workspace_source
     evaluation = context.evaluation_snapshot
@@ -40,16 +40,16 @@ def training_rows(context: TestContext) -> Outcome:
     if evaluation is None or not evaluation.rows:
         raise NotJudged("The version has no evaluation rows.")
     limit, lines, worst, by = context.number("share"), [], 0.0, ""
+    total = evaluation.rows
     for training in source.training_snapshots:
-        same, words = _same_rows(context, source.workspace, evaluation, training)
-        share = same / evaluation.rows
-        lines.append([f"{training.table_name}@{training.version}", same, share, words])
+        same, compared, words = _same_rows(context, source.workspace, evaluation, training)
+        share = same / compared
+        lines.append([f"{training.table_name}@{training.version}", same, compared, share, words])
         if share >= worst:
-            worst, by = share, words
+            worst, total, by = share, compared, words
     if not lines:
         raise NotJudged("The version has no training snapshot.")
     passed = worst <= limit
-    total = evaluation.rows
     sentence = (
         f"{worst:.1%} of {total:,} evaluation rows are training rows (by {by})."
         if worst
@@ -60,14 +60,17 @@ def training_rows(context: TestContext) -> Outcome:
         sentence,
         figure=worst,
         limit=limit,
-        evidence={"columns": ["training snapshot", "rows in it", "share", "compared by"], "rows": lines},
+        evidence={
+            "columns": ["training snapshot", "rows in it", "of", "share", "compared by"],
+            "rows": lines,
+        },
     )
 
 
 def _same_rows(
     context: TestContext, workspace: Workspace, evaluation: Snapshot, training: Snapshot
-) -> tuple[int, str]:
-    """Return how many evaluation rows are in a training snapshot, and by what that was told."""
+) -> tuple[int, int, str]:
+    """Return how many evaluation rows are in a training snapshot, of how many, and by what that was told."""
     context.training([])  # says so when it was vacuumed
     key = _key(workspace, evaluation, training)
     if key is not None:
@@ -85,18 +88,14 @@ def _same_rows(
         "training": workspace.warehouse.files(training.table_name, version=training.version),
     }
     with warehouse_sql() as connection:
-        if key is None:
-            distinct = connection.execute(
-                _distinct_sql(columns), {"evaluation": files["evaluation"]}
-            ).fetchone()
-            alike = 1.0 - (distinct[0] if distinct else 0) / evaluation.rows
-            if alike > _MOST_ALIKE:
-                raise NotJudged(
-                    f"{alike:.0%} of the evaluation rows have the values of another one, so rows cannot be "
-                    f"told apart: give both tables the key of an entity and {AS_OF}."
-                )
-        found = connection.execute(_same_sql(columns), files).fetchone()
-    return (int(found[0]) if found else 0), words
+        found = connection.execute(_same_sql(columns, told_apart=key is not None), files).fetchone()
+    same, compared = found if found is not None else (0, 0)
+    if compared < (1.0 - _MOST_ALIKE) * evaluation.rows:
+        raise NotJudged(
+            f"{1 - compared / evaluation.rows:.0%} of the evaluation rows have the values of another one, so "
+            f"rows cannot be told apart: give both tables the key of an entity and {AS_OF}."
+        )
+    return int(same), int(compared), words
 
 
 def _key(workspace: Workspace, *snapshots: Snapshot) -> str | None:
@@ -108,16 +107,22 @@ def _key(workspace: Workspace, *snapshots: Snapshot) -> str | None:
     return next((key for key in keys if all(key in snapshot.columns for snapshot in snapshots)), None)
 
 
-def _distinct_sql(columns: Sequence[str]) -> str:
+def _same_sql(columns: Sequence[str], *, told_apart: bool) -> str:
+    """Return a query for the evaluation rows that are in training, and how many were compared.
+
+    Parameters
+    ----------
+    told_apart
+        Whether the columns tell rows apart by themselves; otherwise values that occur twice are left out.
+    """
     names = ", ".join(map(quoted, columns))
-    return f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM read_parquet($evaluation))"  # noqa: S608 - quoted
-
-
-def _same_sql(columns: Sequence[str]) -> str:
-    same = "\n    AND ".join(f"e.{name} IS NOT DISTINCT FROM t.{name}" for name in map(quoted, columns))
+    same = " AND ".join(f"e.{name} IS NOT DISTINCT FROM t.{name}" for name in map(quoted, columns))
+    once = "" if told_apart else f"GROUP BY {names} HAVING count(*) = 1"
     return f"""
-SELECT count(*)
-FROM read_parquet($evaluation) AS e
-SEMI JOIN read_parquet($training) AS t
-    ON {same}
+WITH
+    e AS (SELECT {names} FROM read_parquet($evaluation) {once}),
+    t AS (SELECT {names} FROM read_parquet($training) {once})
+SELECT
+    (SELECT count(*) FROM e SEMI JOIN t ON {same}),
+    (SELECT count(*) FROM e)
 """  # noqa: S608 - the names are quoted

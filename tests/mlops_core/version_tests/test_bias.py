@@ -70,7 +70,7 @@ def test_small_groups_do_not_cry_wolf_and_are_named():
     found = outcome_of("bias", "binary", truth, score, columns={"group": group.tolist()}, protected=["group"])
     assert found.status == "passed"
     assert found.evidence["facts"]["left out"] == ["group few (20 rows)"]
-    assert found.sentence.endswith("1 group too small to judge.")
+    assert found.sentence.endswith("Left out: group few (20 rows).")
     noisy = outcome_of(
         "bias",
         "binary",
@@ -135,3 +135,19 @@ def test_without_groups_to_compare_nothing_is_judged():
         outcome_of(
             "bias", "binary", truth, score, columns={"group": group}, protected=["group"], min_rows=150
         )
+
+
+def test_rows_whose_group_is_not_known_are_no_group():
+    truth, score, group = treated(rows=900, groups=("a", "b", "x"), gap=0.0)
+    score[group == "x"] = 1.0
+    for gap in (None, "unknown"):
+        named = [gap if name == "x" else name for name in group.tolist()]
+        found = outcome_of("bias", "binary", truth, score, columns={"group": named}, protected=["group"])
+        assert found.status == "passed"
+        assert found.evidence["facts"]["left out"] == [
+            f"group {gap or 'missing'} ({(group == 'x').sum()} rows)"
+        ]
+    judged = outcome_of(
+        "bias", "binary", truth, score, columns={"group": named}, protected=["group"], leave_out=""
+    )
+    assert judged.status == "failed"

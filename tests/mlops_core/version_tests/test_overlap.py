@@ -11,7 +11,7 @@ from mlops_core.domain.states import ProblemType, Role
 from mlops_core.features import create_entity
 from mlops_core.version_tests import results_of, run_tests, set_test
 from mlops_core.version_tests.builtin.catalogue import BUILT_IN
-from mlops_core.version_tests.builtin.overlap import _distinct_sql, _same_sql
+from mlops_core.version_tests.builtin.overlap import _same_sql
 from mlops_core.warehouse import warehouse_sql
 from tests.factories import person
 from tests.mlops_core.version_tests.candidates import NAMES, START, add_version, cases, honest
@@ -40,10 +40,11 @@ def test_rows_are_the_same_when_every_value_is_missing_ones_included(tmp_path_fa
         pq.write_table(table, folder / f"{name}.parquet")
         files[name] = [str(folder / f"{name}.parquet")]
     with warehouse_sql() as connection:
-        (same,) = connection.execute(_same_sql(names), files).fetchone()
-        (distinct,) = connection.execute(_distinct_sql(names), {"evaluation": files["evaluation"]}).fetchone()
-    assert same == sum(row in training for row in evaluation)
-    assert distinct == len(set(evaluation))
+        by_key = connection.execute(_same_sql(names, told_apart=True), files).fetchone()
+        by_value = connection.execute(_same_sql(names, told_apart=False), files).fetchone()
+    assert by_key == (sum(row in training for row in evaluation), len(evaluation))
+    once = [row for row in evaluation if evaluation.count(row) == 1]
+    assert by_value == (sum(training.count(row) == 1 for row in once), len(once))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,17 @@ def test_rows_that_cannot_be_told_apart_are_not_judged(overlap):
     result = overlap(alike, alike)
     assert result.status == "skipped"
     assert "told apart: give both tables the key of an entity and as_of" in result.sentence
+
+
+def test_rows_that_many_share_are_no_sign_of_training(overlap):
+    frame, idle = (
+        cases(BINARY, rows=400, seed=5),
+        {"income": 0.0, "age": 18, "tenure": 0.0, "region": "north"},
+    )
+    fresh = cases(BINARY, rows=400, seed=6)
+    for rows in (frame, fresh):
+        rows.loc[:80, list(idle)] = list(idle.values())
+    assert overlap(frame, fresh).status == "passed"
 
 
 def test_without_training_outcomes_all_inputs_decide(overlap):
