@@ -118,7 +118,7 @@ def judged_types(source: _Source, label: str) -> tuple[list[str], list[str]]:
         functions = {
             f"{node['__module__']}.{node['__class__']}"
             for node in _nodes(schema)
-            if node.get("__loader__") == "FunctionNode"
+            if node.get("__loader__") in ("FunctionNode", "TypeNode")  # what can be called by its name
         }
     except Exception as error:  # skops raises whatever a wrong description leads to
         raise InvalidInput(_damaged(label, error)) from error
