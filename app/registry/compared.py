@@ -50,7 +50,7 @@ def draw_metrics(report: ComparisonReport) -> None:
         file_name=_name(report, "metrics"),
         figures_title=f"v{report.challenger} vs v{report.champion}",
         names_pixels=118,
-        figures_pixels=178,
+        figures_pixels=196,
     )
     left_out = [statistic_name(one.metric) for one in report.metrics if one.lower is None or not one.champion]
     if left_out:

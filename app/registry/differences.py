@@ -102,14 +102,14 @@ def figure(value: float | None) -> str:
     if value is None:
         return "—"
     if abs(value) >= 1e6:
-        return f"{value:.3g}"
+        return f"{value:.2g}"
     return f"{value:.{digits_of(value)}f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def change(value: float | None) -> str:
     """Return a difference with its sign and the decimals that count."""
     if value is not None and abs(value) >= 1e6:
-        return f"{value:+.3g}".replace("-", "−", 1)
+        return f"{value:+.2g}".replace("-", "−", 1)
     return signed(value, digits_of(value))
 
 
