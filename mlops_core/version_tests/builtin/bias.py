@@ -69,8 +69,8 @@ def bias(context: TestContext) -> Outcome:
     equalized odds difference (the larger of the differences in true and in false positive rate; Hardt et al.,
     2016). Regressions: the ratio of mean predictions, the lowest to the highest. It fails only when a pair of
     groups is apart by more than the limit with 95 % confidence (one-sided; rates with a case added to each
-    side, after Agresti and Caffo, 2000; corrected for the number of pairs). Groups with too few rows, and rows
-    of which the group is not known, are left out and named.
+    side, after Agresti and Caffo, 2000; corrected for the number of pairs). Groups with too few rows, and
+    rows of which the group is not known, are left out and named.
     """
     attributes = list(context.card.protected_attributes) if context.card is not None else []
     if not attributes:

@@ -1,5 +1,7 @@
 """Whether a version answers as fast as its model promises."""
 
+from typing import Final
+
 import numpy as np
 
 from mlops_core.version_tests.context import TestContext
@@ -7,6 +9,8 @@ from mlops_core.version_tests.declared import Parameter, version_test
 from mlops_core.version_tests.outcome import NotJudged, Outcome
 
 __all__ = ["latency"]
+
+_MORE_ROUNDS: Final = 2
 
 
 @version_test(
@@ -21,7 +25,8 @@ __all__ = ["latency"]
 def latency(context: TestContext) -> Outcome:
     """Time real requests of evaluation rows: 95 of 100 are answered within the model's objective.
 
-    What is timed is the artefact's answer in its own process, without the transport of rows; one thread.
+    What is timed is the artefact's answer in its own process, without the transport of rows; one thread. A
+    round that is too slow is repeated up to two times, and the fastest counts: a busy machine is not its fault.
     """
     objective = context.parameters["objective_ms"]
     limit = float(objective) if isinstance(objective, int | float) else context.model.latency_objective_ms
@@ -30,6 +35,11 @@ def latency(context: TestContext) -> Outcome:
     if not rows.num_rows:
         raise NotJudged("The evaluation snapshot has no rows.")
     times = context.time_requests(rows, size, wanted)
+    for _ in range(_MORE_ROUNDS):
+        if np.quantile(times, 0.95) <= limit:
+            break
+        again = context.time_requests(rows, size, wanted)
+        times = min(times, again, key=lambda round_: float(np.quantile(round_, 0.95)))
     p50, p95, p99 = (float(value) for value in np.quantile(times, (0.5, 0.95, 0.99)))
     passed = p95 <= limit
     of = f"{size:,} row" + ("s" if size > 1 else "")

@@ -189,7 +189,7 @@ def test_the_95th_percentile_of_the_requests_is_held_to_the_objective():
         return times
 
     found = of("latency", answer, request_rows=5)
-    assert asked == [(ROWS, 5, 100)]
+    assert asked[0] == (ROWS, 5, 100)
     assert found.figure == pytest.approx(np.percentile(times, 95))
     assert (found.limit, found.status) == (50.0, "failed" if np.percentile(times, 95) > 50 else "passed")
     assert of("latency", answer, objective_ms=float(times.max())).status == "passed"
@@ -199,3 +199,12 @@ def test_the_95th_percentile_of_the_requests_is_held_to_the_objective():
 def test_one_column_has_no_order():
     with pytest.raises(NotJudged, match="one input column alone"):
         outcome_of("column_order", "binary", TRUTH, answer=answering)
+
+
+def test_a_round_on_a_busy_machine_is_repeated_and_the_fastest_counts():
+    rounds = iter([np.full(100, 90.0), np.full(100, 20.0)])
+    found = of("latency", lambda rows, request_rows, requests: next(rounds))
+    assert (found.status, found.figure) == ("passed", 20.0)
+    slow = iter([np.full(100, 90.0), np.full(100, 80.0), np.full(100, 85.0)])
+    found = of("latency", lambda rows, request_rows, requests: next(slow))
+    assert (found.status, found.figure) == ("failed", 80.0)
