@@ -1,7 +1,8 @@
 """Search among 1,000 models of 20 versions each, against a bare page of the versions' table.
 
 Every question is asked in turn with ``SELECT id, number, stage FROM model_version ORDER BY id LIMIT 25`` of
-the same store; its processor time is what is left of it on an idle machine. Run it alone: ``python benchmarks/registry.py [--models 1000] [--postgres]``.
+the same store; its processor time is what it costs on a busy machine, too.
+Run it alone: ``python benchmarks/registry.py [--models 1000] [--postgres]``.
 """
 
 import argparse
@@ -302,9 +303,8 @@ def ask(folder: Path, url: str, given: argparse.Namespace) -> None:
     if url:
         with workspace.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))
-    print(
-        f"{given.models:,} models of {VERSIONS} versions, {workspace.store.dialect}, median of {given.repeats}"
-    )
+    size = f"{given.models:,} models of {VERSIONS} versions"
+    print(f"{size}, {workspace.store.dialect}, median of {given.repeats}")
     measure(workspace, given.models, given.repeats)
     workspace.close()
 
