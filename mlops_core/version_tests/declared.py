@@ -13,7 +13,7 @@ from mlops_core.version_tests.outcome import Outcome
 if TYPE_CHECKING:
     from mlops_core.version_tests.context import TestContext
 
-__all__ = ["EVERY_PROBLEM", "Parameter", "ParameterValue", "VersionTest", "tests_in", "version_test"]
+__all__ = ["EVERY_PROBLEM", "Parameter", "ParameterValue", "VersionTest", "collect_tests", "version_test"]
 
 ParameterValue: TypeAlias = float | int | bool | str | None
 
@@ -195,7 +195,7 @@ def version_test(
     return declare
 
 
-def tests_in(modules: Iterable[ModuleType]) -> dict[str, VersionTest]:
+def collect_tests(modules: Iterable[ModuleType]) -> dict[str, VersionTest]:
     """Return the tests that modules hold, by name, in the order in which they are written there.
 
     Raises

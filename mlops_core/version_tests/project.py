@@ -11,7 +11,7 @@ from typing import Final
 
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.version_tests.builtin.catalogue import BUILT_IN
-from mlops_core.version_tests.declared import VersionTest, tests_in
+from mlops_core.version_tests.declared import VersionTest, collect_tests
 
 __all__ = ["PROJECT_TESTS", "project_tests"]
 
@@ -39,7 +39,7 @@ def project_tests(named: str) -> dict[str, VersionTest]:
         return {}
     module = _module(named)
     try:
-        found = tests_in([module])
+        found = collect_tests([module])
     except InvalidInput as error:
         raise InvalidInput(f"BIGBOARD_TESTS={named}: {error}") from error
     if not found:

@@ -16,7 +16,7 @@ from mlops_core.version_tests.declared import Parameter, ParameterValue, Version
 from mlops_core.version_tests.project import PROJECT_TESTS, project_tests
 from mlops_core.workspace import Workspace, require_role
 
-__all__ = ["SuiteTest", "broken_project", "set_test", "suite_of", "tests_for"]
+__all__ = ["SuiteTest", "broken_project", "set_test", "suite_of", "suite_tests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def suite_of(workspace: Workspace, model_name: str) -> list[SuiteTest]:
         names = {actor.id: actor.full_name for actor in session.exec(select(Actor))}
     suite = [
         _in_suite(test, settings.get(test.name), names)
-        for test in tests_for(known, ProblemType(model.problem_type))
+        for test in suite_tests(known, ProblemType(model.problem_type))
     ]
     return [*suite, broken_project(trouble)] if trouble else suite
 
@@ -107,7 +107,7 @@ def set_test(
     with workspace.store.read() as session:
         model = find_model(session, model_name)
     _check_may_set(actor, model)
-    suite = {found.name: found for found in tests_for(known, ProblemType(model.problem_type))}
+    suite = {found.name: found for found in suite_tests(known, ProblemType(model.problem_type))}
     if test not in suite:
         raise InvalidInput(
             f"the suite of model '{model.name}' has no test '{test}': there is {', '.join(suite)}"
@@ -141,7 +141,7 @@ def set_test(
     return _in_suite(suite[test], setting, {actor.id: actor.full_name})
 
 
-def tests_for(known: Mapping[str, VersionTest], problem: ProblemType) -> list[VersionTest]:
+def suite_tests(known: Mapping[str, VersionTest], problem: ProblemType) -> list[VersionTest]:
     """Return the tests that concern a problem type."""
     return [test for test in known.values() if problem in test.problem_types]
 

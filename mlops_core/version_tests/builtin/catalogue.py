@@ -19,12 +19,12 @@ from mlops_core.version_tests.builtin import (
     single_feature,
     values,
 )
-from mlops_core.version_tests.declared import VersionTest, tests_in
+from mlops_core.version_tests.declared import VersionTest, collect_tests
 
 __all__ = ["BUILT_IN"]
 
 BUILT_IN: Final[Mapping[str, VersionTest]] = MappingProxyType(
-    tests_in(
+    collect_tests(
         [
             artefact,
             data,

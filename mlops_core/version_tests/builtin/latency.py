@@ -26,7 +26,7 @@ def latency(context: TestContext) -> Outcome:
     """Time real requests of evaluation rows: 95 of 100 are answered within the model's objective.
 
     What is timed is the artefact's answer in its own process, without the transport of rows; one thread. A
-    round that is too slow is repeated up to two times, and the fastest counts: a busy machine is not its fault.
+    round that is too slow is repeated up to two times, and the fastest counts: the machine may be busy.
     """
     objective = context.parameters["objective_ms"]
     limit = float(objective) if isinstance(objective, int | float) else context.model.latency_objective_ms
