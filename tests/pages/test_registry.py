@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.registry import listing, reading
 from app.registry.address import Shown, View, parameters_of, read_view
 from app.registry.listing import PAGE_ROWS
 from mlops_core.comparison import latest_comparison
@@ -42,10 +43,12 @@ def judged(judged_once: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace
 
 @pytest.fixture
 def crowded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    """One model of more versions than a page holds."""
+    """One model of more versions than a page holds, where a page holds two."""
+    monkeypatch.setattr(listing, "PAGE_ROWS", 2)
+    monkeypatch.setattr(reading, "PAGE_ROWS", 2)
     workspace = factories.workspace_in(tmp_path / "workspace")
     model = factories.new_model(workspace)
-    for seed in range(PAGE_ROWS + 3):
+    for seed in range(5):
         factories.new_version(workspace, model, seed=seed, rows=30)
     yield shown(workspace, monkeypatch)
     workspace.close()
@@ -143,15 +146,15 @@ def test_searching_an_estimator_keeps_its_versions(console: Workspace, demo_fact
 
 
 def test_only_a_page_of_versions_is_drawn_at_a_time(crowded: Workspace) -> None:
-    first = open_page("registry")
-    second = open_page("registry", page="2")
+    pages = [open_page("registry", page=f"{number}") for number in (1, 2, 3)]
     beyond = open_page("registry", page="99")
 
-    assert len(table(first, "versions--1-activity")) == PAGE_ROWS
-    left = table(second, "versions--2-activity")
-    assert len(left) == 3
-    assert set(keys(left)).isdisjoint(keys(table(first, "versions--1-activity")))
-    assert keys(table(beyond, "versions--2-activity")) == keys(left)
+    shown = [
+        keys(table(screen, f"versions--{number}-activity")) for number, screen in enumerate(pages, start=1)
+    ]
+    assert [len(one) for one in shown] == [2, 2, 1]
+    assert len({one for page in shown for one in page}) == 5
+    assert keys(table(beyond, "versions--3-activity")) == shown[2]
 
 
 # ── counts and verdicts ──────────────────────────────────────────────────────────────────────────
