@@ -17,8 +17,8 @@ from mlops_core.cli.explain import explain
 from mlops_core.cli.models import models
 from mlops_core.cli.output import console, fail
 from mlops_core.cli.register import register
-from mlops_core.cli.versions import versions
 from mlops_core.cli.test import put_to_test
+from mlops_core.cli.versions import versions
 from mlops_core.domain.errors import BigboardError
 
 if TYPE_CHECKING:
