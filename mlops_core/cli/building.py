@@ -16,7 +16,7 @@ def build_with_progress(settings: Settings, weeks: int | None) -> None:
     began = time.monotonic()
     console.print(
         f"Building the demo in [bold]{settings.workspace}[/bold] from a year of real purchases "
-        "(one to two minutes)"
+        "(two to four minutes)"
     )
     if console.is_terminal:
         _with_bar(settings, weeks)
