@@ -5,6 +5,7 @@ import streamlit as st
 from app.components.facts import draw_facts
 from app.components.formats import exact, period
 from app.model.measured_on import fact_name
+from app.navigation import pages
 from mlops_core.domain import Metric
 from mlops_core.monitoring.findings import statistic_name
 from mlops_core.monitoring.model_view import ModelView
@@ -16,7 +17,15 @@ def draw_origin(view: ModelView) -> None:
     """Draw the facts of the version in production."""
     version, snapshot = view.version, view.snapshot
     commit = f"`{version.git_commit[:10]}`{' with local changes' if version.git_dirty else ''}"
-    st.markdown("**Where this version comes from**")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("**Where this version comes from**", width="stretch")
+        st.page_link(
+            pages()["registry"],
+            label="In the registry",
+            icon=":material/inventory_2:",
+            query_params={"version": f"{view.row.model}:{version.number}"},
+            help="Its card, tests and lineage, and the versions that were tried since",
+        )
     draw_facts(
         {
             "Estimator": f"{version.estimator}, {len(version.columns)} columns",

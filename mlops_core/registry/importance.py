@@ -1,13 +1,15 @@
 """How much a version depends on each of its columns."""
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from sqlmodel import select
 
 from mlops_core.domain import ColumnImportance, Model, ModelVersion
@@ -26,17 +28,11 @@ __all__ = ["Importance", "add_importance", "check_importance", "importance_of", 
 _ROWS: Final = 1_000
 _REPEATS: Final = 2
 _FEWEST_OUTCOMES: Final = 100
-_SCORERS: Final = {
-    "roc_auc": "roc_auc",
-    "average_precision": "average_precision",
-    "log_loss": "neg_log_loss",
-    "brier": "neg_brier_score",
-    "accuracy": "accuracy",
-    "f1": "f1",
-    "rmse": "neg_root_mean_squared_error",
-    "mae": "neg_mean_absolute_error",
-    "r2": "r2",
-}
+_CELLS: Final = 2_000_000
+"""Cells that the estimator is asked for at once: a call costs more than the thousand rows in it."""
+
+_OF_SCORES: Final = frozenset({"roc_auc", "average_precision", "log_loss", "brier"})
+_METRICS: Final = (*sorted(_OF_SCORES), "accuracy", "f1", "rmse", "mae", "r2")
 _USUAL: Final = {
     ProblemType.BINARY: "roc_auc",
     ProblemType.MULTICLASS: "accuracy",
@@ -108,18 +104,21 @@ def permutation_importance(
     Exception
         Whatever the estimator raises on these rows.
     """
-    from sklearn import config_context, inspection
+    import pandas as pd
+    from sklearn import config_context
     from threadpoolctl import threadpool_limits
 
-    scoring, rows, method = _judge(model, reference)
-    rows = sample_rows(rows, _ROWS)
+    score, rows, target, method = _judge(estimator, model, reference)
     frame = rows.select(list(columns)).to_pandas()
-    target = rows[OUTCOME if isinstance(scoring, str) else PREDICTION].to_numpy()
+    at_once = max(1, _CELLS // max(frame.size, 1))
+    scores: list[float] = []
     with threadpool_limits(1), config_context(skip_parameter_validation=True):
-        found = inspection.permutation_importance(
-            estimator, frame, target, scoring=scoring, n_repeats=_REPEATS, random_state=0
-        )
-    means = np.maximum(found.importances_mean, 0.0).tolist()
+        copies = iter(_shuffled(frame))
+        while part := list(itertools.islice(copies, at_once)):
+            answers = score.ask(pd.concat(part, ignore_index=True))
+            scores += [score.compute(target, one) for one in np.split(answers, len(part))]
+    whole, shuffled = scores[0], np.reshape(scores[1:], (len(columns), _REPEATS))
+    means = np.maximum(whole - shuffled.mean(axis=1), 0.0).tolist()
     return Importance(dict(zip(columns, means, strict=True)), method, rows.num_rows)
 
 
@@ -137,25 +136,86 @@ def add_importance(unit: UnitOfWork, version: ModelVersion, importance: Importan
     )
 
 
-def _judge(model: Model, reference: pa.Table) -> tuple[Any, pa.Table, str]:
-    """Return a scorer, the rows to score on, and the method in words."""
+@dataclass(frozen=True, slots=True)
+class _Score:
+    """How well an estimator does: what it is asked for, and the score of the answers, higher is better."""
+
+    ask: Callable[[Any], NDArray[Any]]
+    compute: Callable[[NDArray[Any], NDArray[Any]], float]
+
+
+def _shuffled(frame: Any) -> Iterator[Any]:
+    """Give the rows as they are, and then with each column shuffled some times over."""
+    random = np.random.default_rng(0)
+    yield frame
+    for column in frame.columns:
+        for _ in range(_REPEATS):
+            order = random.permutation(len(frame))
+            yield frame.assign(**{column: frame[column].take(order).set_axis(frame.index)})
+
+
+def _judge(
+    estimator: "BaseEstimator", model: Model, reference: pa.Table
+) -> tuple[_Score, pa.Table, NDArray[Any], str]:
+    """Return a score, the rows to score on, what their answers are held against, and the method in words."""
     problem = ProblemType(model.problem_type)
     if OUTCOME in reference.column_names and problem in _USUAL:
         known = reference.filter(pc.is_valid(reference[OUTCOME]))
         classes = pc.count_distinct(known[OUTCOME]).as_py()
         if known.num_rows >= _FEWEST_OUTCOMES and classes > 1:
-            metric = model.primary_metric if model.primary_metric in _SCORERS else _USUAL[problem]
-            return _SCORERS[str(metric)], known, f"permutation: loss of {metric}"
-    return _agreement(problem), reference, "permutation: change of the predictions"
+            metric = model.primary_metric if model.primary_metric in _METRICS else _USUAL[problem]
+            rows = sample_rows(known, _ROWS)
+            return (
+                _metric(estimator, str(metric)),
+                rows,
+                rows[OUTCOME].to_numpy(),
+                f"permutation: loss of {metric}",
+            )
+    rows = sample_rows(reference, _ROWS)
+    score = _agreement(estimator, problem)
+    return score, rows, rows[PREDICTION].to_numpy(), "permutation: change of the predictions"
 
 
-def _agreement(problem: ProblemType) -> Any:
-    def score(estimator: Any, frame: Any, predicted: Any) -> float:
-        if problem == ProblemType.BINARY and hasattr(estimator, "predict_proba"):
-            return -float(np.mean(np.abs(estimator.predict_proba(frame)[:, 1] - predicted)))
-        found = estimator.predict(frame)
-        if problem == ProblemType.REGRESSION:
-            return -float(np.mean(np.abs(found - predicted)))
+def _metric(estimator: "BaseEstimator", name: str) -> _Score:
+    """Return the score that scikit-learn has for a metric."""
+    from sklearn import metrics
+
+    functions: dict[str, Callable[..., float]] = {
+        "roc_auc": metrics.roc_auc_score,
+        "average_precision": metrics.average_precision_score,
+        "log_loss": lambda truth, score: -metrics.log_loss(truth, score),
+        "brier": lambda truth, score: -metrics.brier_score_loss(truth, score),
+        "accuracy": metrics.accuracy_score,
+        "f1": metrics.f1_score,
+        "rmse": lambda truth, found: -metrics.root_mean_squared_error(truth, found),
+        "mae": lambda truth, found: -metrics.mean_absolute_error(truth, found),
+        "r2": metrics.r2_score,
+    }
+    return _Score(_scores_of(estimator) if name in _OF_SCORES else estimator.predict, functions[name])
+
+
+def _scores_of(estimator: Any) -> Callable[[Any], NDArray[Any]]:
+    """Return what asks for the probability of 1, of each class where there are more, or a decision."""
+    if not hasattr(estimator, "predict_proba"):
+        decide: Callable[[Any], NDArray[Any]] = estimator.decision_function
+        return decide
+
+    def ask(frame: Any) -> NDArray[Any]:
+        found: NDArray[Any] = estimator.predict_proba(frame)
+        return found[:, 1] if found.shape[1] == 2 else found
+
+    return ask
+
+
+def _agreement(estimator: Any, problem: ProblemType) -> _Score:
+    """Return how near the answers stay to the predictions."""
+
+    def nearness(predicted: NDArray[Any], found: NDArray[Any]) -> float:
+        return -float(np.mean(np.abs(found - predicted)))
+
+    def sameness(predicted: NDArray[Any], found: NDArray[Any]) -> float:
         return float(np.mean(np.asarray(found, dtype=str) == np.asarray(predicted, dtype=str)))
 
-    return score
+    if problem == ProblemType.BINARY and hasattr(estimator, "predict_proba"):
+        return _Score(_scores_of(estimator), nearness)
+    return _Score(estimator.predict, nearness if problem == ProblemType.REGRESSION else sameness)
