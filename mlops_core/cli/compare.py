@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from mlops_core.cli.options import JsonOption, WorkspaceOption
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError, InvalidInput
 
@@ -42,19 +43,14 @@ def compare(
             help="Compare on these rows \\[default: the first version's evaluation snapshot].",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
     server: Annotated[
         str | None,
         typer.Option(
             "--server", metavar="URL", help="Have it compared by this console, not in this process."
         ),
     ] = None,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
-        ),
-    ] = None,
+    workspace: WorkspaceOption = None,
 ) -> None:
     """Compare two versions of a model on the same rows, with intervals and a verdict.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlops_core.cli.options import JsonOption
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError, InvalidInput
 
@@ -45,7 +46,7 @@ def drift(
     categorical: Annotated[
         str | None, typer.Option("--categorical", metavar="C,D", help="Integer columns to count by value.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report with charts.")
     ] = None,

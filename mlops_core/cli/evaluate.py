@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mlops_core.cli.options import JsonOption
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError
 
@@ -49,7 +50,7 @@ def evaluate(
     positive: Annotated[
         str | None, typer.Option("--positive", metavar="LABEL", help="The label that counts as 1.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say how good predictions were, with 95 % intervals; exit 2 on bad input."""
     from mlops_core.analysis.evaluation import evaluate as measure

@@ -1,11 +1,11 @@
 """`bigboard event`: note what happened in the world, so that explanations can name it."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mlops_core.cli.options import WorkspaceOption
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError, InvalidInput
 
@@ -21,12 +21,7 @@ def event(
     model: Annotated[
         str | None, typer.Option("--model", help="The only model that it concerns \\[default: all].")
     ] = None,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
-        ),
-    ] = None,
+    workspace: WorkspaceOption = None,
 ) -> None:
     """Note an event in the calendar: charts mark it, and explanations of drift near it name it.
 

@@ -3,11 +3,11 @@
 import json
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlops_core.cli.options import JsonOption, WorkspaceOption
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError
 
@@ -51,13 +51,8 @@ def explain(
     statistic: Annotated[
         str, typer.Option("--statistic", help="What measures how far a column moved.")
     ] = "psi",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
-        ),
-    ] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
 ) -> None:
     """Say why a model drifted: what moved, since when, where, and whether accuracy followed.
 

@@ -15,6 +15,7 @@ from mlops_core.cli.evaluate import evaluate
 from mlops_core.cli.event import event
 from mlops_core.cli.explain import explain
 from mlops_core.cli.models import models
+from mlops_core.cli.options import WorkspaceOption
 from mlops_core.cli.output import console, fail
 from mlops_core.cli.register import register
 from mlops_core.cli.test import put_to_test
@@ -37,12 +38,6 @@ app = typer.Typer(
 DEFAULT_PORT = 8501
 LOOPBACK = "127.0.0.1"
 
-WorkspaceOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
-    ),
-]
 PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the console and the API.")]
 
 

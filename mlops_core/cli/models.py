@@ -1,10 +1,10 @@
 """`bigboard models`: which models there are, and where each stands."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mlops_core.cli.options import JsonOption, WorkspaceOption
 from mlops_core.cli.registry_tables import age, opened, print_json, print_table, say
 
 __all__ = ["models"]
@@ -19,13 +19,8 @@ def models(
     problem: Annotated[
         str | None, typer.Option("--problem", help="binary, multiclass, regression or clustering.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
-        ),
-    ] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
 ) -> None:
     """List the models with their champion and their newest version; exit 2 on bad input."""
     with opened(workspace) as at:

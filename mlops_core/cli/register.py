@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlops_core.cli.options import JsonOption, WorkspaceOption
 from mlops_core.cli.registry_tables import opened, print_json, say
 from mlops_core.domain.errors import InvalidInput
 
@@ -59,13 +60,8 @@ def register(
         Path | None,
         typer.Option("--card", help="TOML file: intended_use, limits, protected_attributes, considerations."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
-        ),
-    ] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
 ) -> None:
     """Register a model version; the held-out rows are scored by the artefact, in a process of its own.
 

@@ -2,11 +2,11 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlops_core.cli.options import JsonOption, WorkspaceOption
 from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError
 
@@ -30,17 +30,12 @@ def put_to_test(
     compare: Annotated[
         bool, typer.Option("--compare", help="Compare it with the champion afterwards, if there is one.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
     server: Annotated[
         str | None,
         typer.Option("--server", metavar="URL", help="Have it tested by this console, not in this process."),
     ] = None,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
-        ),
-    ] = None,
+    workspace: WorkspaceOption = None,
 ) -> None:
     """Test a version: here, or by the server that holds the workspace. Ctrl-C cancels.
 

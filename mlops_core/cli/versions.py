@@ -1,10 +1,10 @@
 """`bigboard versions`: the versions of a model, or of all, with their tests and their comparison."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlops_core.cli.options import JsonOption, WorkspaceOption
 from mlops_core.cli.registry_tables import age, opened, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -37,13 +37,8 @@ def versions(
         str, typer.Option("--order", help="activity, registered, model, metric or difference.")
     ] = "activity",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many to list.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "--workspace", help="Folder of the workspace \\[default: $BIGBOARD_WORKSPACE or data/workspace]."
-        ),
-    ] = None,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
 ) -> None:
     """List versions with stage, metric, tests and verdict against the champion; exit 2 on bad input."""
     with opened(workspace) as at:
