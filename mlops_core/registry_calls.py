@@ -3,23 +3,23 @@
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import httpx
-import pyarrow as pa
 
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.domain.progress import Progress, unheard
 from mlops_core.http_calls import HttpCalls
-from mlops_core.rows import Rows, table_of
+from mlops_core.rows import Rows
+from mlops_core.sent_files import artefact_file, environment_of, names_a_table, opened, rows_file
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
+    from mlops_core.api.health import Health
     from mlops_core.api.jobs import JobShown
     from mlops_core.api.registry_shapes import ComparisonShown, RegisteredShown, TestRunShown, VersionShown
     from mlops_core.api.versions import ModelShown, VersionsShown
@@ -27,26 +27,54 @@ if TYPE_CHECKING:
 __all__ = ["Data", "RegistryCalls"]
 
 Data: TypeAlias = "Rows | Path | str"
-"""Rows, the path of a file with them (.parquet, .csv), or a snapshot that is there (`table@2`)."""
+"""Rows, what `open_source` reads, such as the path of a file, or a snapshot that is there (`table@2`)."""
 
 _REGISTERS_WITHIN: Final = 900.0
 _FIRST_LOOK: Final = 0.1
 _LONGEST_LOOK: Final = 1.0
+_MAY_BE_STORED: Final = ("training", "evaluation")
 
 
 class RegistryCalls(HttpCalls):
     """What a program asks the registry of a console for."""
 
-    def models(self) -> "list[ModelShown]":
-        """Return every model of the registry, by name.
+    def health(self) -> "Health":
+        """Return how the console stands, and what time it is by its workspace's clock.
 
         Raises
         ------
         StoreError
         """
+        from mlops_core.api.health import Health
+
+        return Health.model_validate(self._get("/health"))
+
+    def models(
+        self,
+        *,
+        text: str | None = None,
+        owner: str | None = None,
+        tag: str | None = None,
+        problem: str | None = None,
+    ) -> "list[ModelShown]":
+        """Return models of the registry, by name; what is left out does not narrow them.
+
+        Parameters
+        ----------
+        text
+            Words that the name, the description, the owner or a tag holds.
+        owner
+            By short or full name.
+
+        Raises
+        ------
+        InvalidInput, StoreError
+        """
         from mlops_core.api.versions import ModelShown
 
-        return [ModelShown.model_validate(one) for one in self._get("/registry/models")]
+        wish = {"text": text, "owner": owner, "tag": tag, "problem": problem}
+        given = {name: value for name, value in wish.items() if value is not None}
+        return [ModelShown.model_validate(one) for one in self._get("/registry/models", **given)]
 
     def versions(self, model: str | None = None, **search: Any) -> "VersionsShown":
         """Return a page of the versions of a model, or of all models.
@@ -124,7 +152,8 @@ class RegistryCalls(HttpCalls):
         metrics
             By name, beside those that are measured on the evaluation rows.
         environment
-            Packages to their versions; those of this process by default.
+            Packages to their versions; those of this process by default, with the scikit-learn that wrote a
+            .skops file.
         card
             `intended_use`, `limits`, `protected_attributes` (a list) and `considerations`.
         commit
@@ -136,9 +165,10 @@ class RegistryCalls(HttpCalls):
             Nothing was registered.
         """
         from mlops_core.api.registry_shapes import RegisteredShown
-        from mlops_core.registry.environment import this_environment
+        from mlops_core.registry.new_version import check_metrics
         from mlops_core.registry.source_control import commit_state
 
+        check_metrics(f"a version of '{model}'", {name: (one, 0) for name, one in (metrics or {}).items()})
         state = commit_state(Path.cwd())
         git_commit, git_dirty = (state.commit, state.dirty) if commit is None else commit
         given: dict[str, Any] = {
@@ -148,29 +178,29 @@ class RegistryCalls(HttpCalls):
             "metrics": {name: float(value) for name, value in (metrics or {}).items()},
             "git_commit": git_commit,
             "git_dirty": git_dirty,
-            "environment": dict(this_environment() if environment is None else environment),
+            "environment": environment_of(artefact) if environment is None else dict(environment),
         }
         optional = {"hyper_parameters": hyper_parameters, "card": card}
         given |= {name: dict(value) for name, value in optional.items() if value is not None}
         with tempfile.TemporaryDirectory() as folder:
             paths: dict[str, Path] = {}
             if artefact is not None:
-                paths["artefact"] = _artefact(artefact, Path(folder))
+                paths["artefact"] = artefact_file(artefact, Path(folder))
             for name, data in {
                 "training": training,
                 "evaluation": evaluation,
                 "reference": reference,
                 "predictions": predictions,
             }.items():
-                if isinstance(data, str) and "@" in data and not Path(data).exists():
+                if isinstance(data, str) and name in _MAY_BE_STORED and names_a_table(data):
                     given[name] = data
                 elif data is not None:
-                    paths[name] = _file(data, name, Path(folder))
+                    paths[name] = rows_file(data, name, Path(folder))
             try:
                 text = json.dumps(given)
             except (TypeError, ValueError) as error:
                 raise InvalidInput(f"the version of {model} cannot be sent as JSON ({error})") from error
-            with _opened(paths) as parts:
+            with opened(paths) as parts:
                 answer = self._call(
                     "POST",
                     f"/api/v1/models/{model}/versions",
@@ -320,51 +350,3 @@ class RegistryCalls(HttpCalls):
 
     def _get(self, path: str, **parameters: Any) -> Any:
         return self._call("GET", f"/api/v1{path}", safe_to_repeat=True, params=parameters)
-
-
-def _artefact(artefact: "Path | str | BaseEstimator", folder: Path) -> Path:
-    if isinstance(artefact, str | Path):
-        return Path(artefact)
-    from skops import io as skops_io
-
-    path = folder / "estimator.skops"
-    try:
-        skops_io.dump(artefact, path)
-    except Exception as error:
-        raise InvalidInput(
-            f"the estimator cannot be sent in the skops format ({error}): give the path of a file"
-        ) from error
-    return path
-
-
-def _file(data: "Rows | Path | str", name: str, folder: Path) -> Path:
-    if isinstance(data, str | Path):
-        return Path(data)
-    from pyarrow import parquet
-
-    path = folder / f"{name}.parquet"
-    try:
-        parquet.write_table(table_of(data), path)
-    except pa.ArrowException as error:
-        raise InvalidInput(f"the {name} rows cannot be sent ({error})") from error
-    return path
-
-
-@contextmanager
-def _opened(paths: Mapping[str, Path]) -> Iterator[Any]:
-    """Give what opens the files of a form, anew for each attempt to send it."""
-    with ExitStack() as files:
-
-        def parts() -> dict[str, Any]:
-            files.close()
-            try:
-                return {
-                    "files": {
-                        name: (path.name, files.enter_context(path.open("rb")))
-                        for name, path in paths.items()
-                    }
-                }
-            except OSError as error:
-                raise InvalidInput(f"{error.filename} cannot be read: {error.strerror}") from error
-
-        yield parts

@@ -1,7 +1,9 @@
 """A version that comes by the API: what is said of it as JSON, its artefact and its rows as files."""
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from sqlmodel import select
 
@@ -9,10 +11,11 @@ from mlops_core.api.uploads import Upload
 from mlops_core.domain import Actor, Snapshot
 from mlops_core.domain.errors import BigboardError, InvalidInput, NotFound
 from mlops_core.registry import Card, CommitState, read_snapshot
+from mlops_core.registry.columns import OUTCOME
 from mlops_core.workspace import Workspace
 
 if TYPE_CHECKING:
-    from mlops_core.scoring.registering import Registered
+    from mlops_core.scoring.registering import Registered, TableName
 
 __all__ = ["CardGiven", "VersionGiven", "register_upload", "snapshot_named"]
 
@@ -39,12 +42,12 @@ class VersionGiven(BaseModel):
     outcome: str = Field(default="outcome", description="Column of the evaluation rows: what came true")
     timestamp: str | None = Field(default=None, description="Column: when a row was, or would be, predicted")
     metrics: dict[str, FiniteFloat] = Field(default={}, description="Beside those measured here")
-    training: str | None = Field(default=None, description="table@version, where no such file comes")
+    training: str | None = Field(default=None, description="table, or table@version, where no file comes")
     evaluation: str | None = Field(default=None, description="table@version, where no such file comes")
     git_commit: str = ""
     git_dirty: bool = False
     hyper_parameters: dict[str, Any] | None = None
-    environment: dict[str, str] | None = None
+    environment: dict[str, str] | None = Field(default=None, description="None where it is not known")
     card: CardGiven | None = None
 
 
@@ -76,13 +79,14 @@ def _registered(workspace: Workspace, actor: Actor, model_name: str, upload: Upl
     if "training" not in rows:
         if given.training is None:
             raise InvalidInput("the training data are missing: send a file 'training', or name a snapshot")
-        rows["training"] = snapshot_named(workspace, given.training)
+        rows["training"] = _training(workspace, given.training)
     if "evaluation" not in rows:
         if given.evaluation is None:
             raise InvalidInput(
                 "the evaluation data are missing: send a file 'evaluation', or name a snapshot"
             )
-        rows["evaluation"] = read_snapshot(workspace, snapshot_named(workspace, given.evaluation))
+        stored = read_snapshot(workspace, snapshot_named(workspace, given.evaluation))
+        rows["evaluation"] = _with_outcome_called(stored, given.outcome)
     return register_files(
         workspace,
         actor,
@@ -96,10 +100,31 @@ def _registered(workspace: Workspace, actor: Actor, model_name: str, upload: Upl
             card=None if given.card is None else _card(given.card),
             commit=CommitState(given.git_commit, given.git_dirty),
             hyper_parameters=given.hyper_parameters,
-            environment=given.environment,
+            environment=given.environment or {},
             **rows,
         ),
     )
+
+
+def _training(workspace: Workspace, label: str) -> "Snapshot | TableName":
+    """Return the snapshot that is called so, or the table of the warehouse that one is to be taken of."""
+    from mlops_core.scoring.registering import TableName
+
+    try:
+        return snapshot_named(workspace, label)
+    except NotFound as error:
+        table = PurePosixPath(label.partition("@")[0])
+        inside = not table.is_absolute() and ".." not in table.parts
+        if inside and workspace.warehouse.exists(str(table)):
+            return TableName(label)
+        raise NotFound(f"'{label}' is no snapshot, and no file or table of the warehouse") from error
+
+
+def _with_outcome_called(rows: pa.Table, name: str) -> pa.Table:
+    """Return stored rows, whose outcome has its standard name, as the files beside them call it."""
+    if name in rows.column_names:
+        return rows
+    return rows.rename_columns([name if one == OUTCOME else one for one in rows.column_names])
 
 
 def snapshot_named(workspace: Workspace, label: int | str) -> Snapshot:

@@ -14,13 +14,14 @@ __all__ = ["health_router"]
 
 
 class Health(BaseModel):
-    """What a load balancer and `bigboard doctor` ask."""
+    """What a load balancer and `bigboard doctor` ask; `now` is the time by the workspace's clock."""
 
     status: str
     version: str
     schema_version: str
     store: str
     revision: int
+    now: datetime
     monitored_at: datetime | None
 
 
@@ -38,6 +39,7 @@ def health_router(workspace: Workspace) -> APIRouter:
             schema_version=head_version(),
             store=workspace.store.dialect,
             revision=workspace.store.revision(),
+            now=workspace.clock.now(),
             monitored_at=run.finished_at if run else None,
         )
 

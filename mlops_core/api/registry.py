@@ -69,7 +69,12 @@ def registry_router(workspace: Workspace, actor: str, enqueued: Callable[[int], 
             def store() -> RegisteredShown:
                 made = register_upload(workspace, actor_named(workspace, actor), model, upload)
                 shown = _shown(workspace, read_version(workspace, model, made.version.number))
-                return RegisteredShown(**shown.model_dump(), is_new=made.is_new, notes=list(made.notes))
+                return RegisteredShown(
+                    **shown.model_dump(),
+                    is_new=made.is_new,
+                    measured={name: value for name, (value, _) in made.metrics.items()},
+                    notes=list(made.notes),
+                )
 
             registered = await run_in_threadpool(store)
         if not registered.is_new:
@@ -192,6 +197,8 @@ def _run(model: str, number: int, run: TestRun, results: list[TestResult]) -> Te
         **run.model_dump(include=set(TestRunShown.model_fields) & set(TestRun.model_fields)),
         model=model,
         version=number,
-        all_passed=run.state == JobState.SUCCEEDED and all(one.status in sound for one in results),
+        all_passed=run.state == JobState.SUCCEEDED
+        and all(one.status in sound for one in results)
+        and any(one.status == TestStatus.PASSED for one in results),
         results=[TestShown.model_validate(one) for one in results],
     )

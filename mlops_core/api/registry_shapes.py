@@ -103,7 +103,7 @@ class TestShown(BaseModel):
 
 
 class TestRunShown(BaseModel):
-    """A run of a version's tests; `all_passed` only where it is over and none failed or ended in an error."""
+    """A run of a version's tests; `all_passed` where it is over, one passed, and none failed or broke."""
 
     id: int
     model: str
@@ -178,6 +178,7 @@ class RegisteredShown(VersionShown):
     """A version that was just registered."""
 
     is_new: bool = Field(description="Whether it was not registered before")
+    measured: dict[str, float] = Field(description="Metrics of what was sent; a new version has them")
     notes: list[str] = Field(description="What was found out or assumed on the way")
 
 

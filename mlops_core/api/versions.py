@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlmodel import col, func, select
 
-from mlops_core.domain import Actor, Model, ModelTag, ModelVersion
-from mlops_core.domain.states import JobState, Stage, Verdict
-from mlops_core.registry import champions, find_model
+from mlops_core.domain.states import JobState, ProblemType, Stage, Verdict
+from mlops_core.registry import find_model
 from mlops_core.registry.catalogue import VersionQuery, search_versions
+from mlops_core.registry.model_lines import list_model_lines
 from mlops_core.workspace import Workspace
 
 __all__ = ["ModelShown", "VersionSearch", "VersionsShown", "versions_router"]
@@ -19,15 +18,21 @@ __all__ = ["ModelShown", "VersionSearch", "VersionsShown", "versions_router"]
 class ModelShown(BaseModel):
     """A model of the registry, whether it has versions or not."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     name: str
     description: str
-    owner: str
     problem_type: str
     primary_metric: str | None
-    latency_objective_ms: float
+    owner: str
     tags: list[str]
     versions: int
     champion: int | None
+    champion_value: float | None = Field(description="Its primary metric")
+    newest: int | None
+    newest_stage: Stage | None
+    newest_at: datetime | None
+    latency_objective_ms: float
     created_at: datetime
 
 
@@ -75,7 +80,9 @@ class VersionInShort(BaseModel):
     number: int
     stage: Stage
     is_champion: bool
+    is_challenger: bool
     is_update: bool = Field(description="Its model had a champion when it was registered")
+    description: str
     tags: list[str]
     owner: str
     author: str
@@ -83,8 +90,11 @@ class VersionInShort(BaseModel):
     primary_metric: str | None
     primary: float | None
     metrics: dict[str, float]
+    metric_rows: int
     features: int
     snapshot: str
+    snapshot_rows: int
+    snapshot_digest: str
     git_commit: str
     git_dirty: bool
     artefact_digest: str
@@ -94,6 +104,7 @@ class VersionInShort(BaseModel):
     last_activity: datetime
     tests: TestsInShort | None
     comparison: ComparisonInShort | None
+    version_id: int
 
 
 class VersionsShown(BaseModel):
@@ -102,6 +113,17 @@ class VersionsShown(BaseModel):
     versions: list[VersionInShort]
     total: int
     counts: dict[Stage, int]
+
+
+class ModelSearch(BaseModel):
+    """Which models are asked for; what is left out does not narrow them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(default="", description="Words that the name, description, owner or a tag holds")
+    owner: str = ""
+    tag: str = ""
+    problem: ProblemType | None = None
 
 
 class VersionSearch(BaseModel):
@@ -132,9 +154,12 @@ def versions_router(workspace: Workspace) -> APIRouter:
     router = APIRouter(tags=["registry"])
 
     @router.get("/registry/models")
-    def models() -> list[ModelShown]:
-        """Return every model by name."""
-        return _models(workspace)
+    def models(search: Annotated[ModelSearch, Query()]) -> list[ModelShown]:
+        """Return models by name."""
+        lines = list_model_lines(
+            workspace, text=search.text, owner=search.owner, tag=search.tag, problem=search.problem or ""
+        )
+        return [ModelShown.model_validate(line) for line in lines]
 
     @router.get("/registry/versions")
     def versions(search: Annotated[VersionSearch, Query()]) -> VersionsShown:
@@ -159,27 +184,3 @@ def _found(workspace: Workspace, search: VersionSearch, model: str = "") -> Vers
         total=page.total,
         counts=dict(page.counts),
     )
-
-
-def _models(workspace: Workspace) -> list[ModelShown]:
-    with workspace.store.read() as session:
-        names = {actor.id: actor.full_name for actor in session.exec(select(Actor))}
-        counted = dict(
-            session.exec(
-                select(ModelVersion.model_id, func.count()).group_by(col(ModelVersion.model_id))
-            ).all()
-        )
-        tags: dict[int, list[str]] = {}
-        for tag in session.exec(select(ModelTag).order_by(col(ModelTag.tag))):
-            tags.setdefault(tag.model_id, []).append(tag.tag)
-        in_production = {model_id: version.number for model_id, version in champions(session).items()}
-        return [
-            ModelShown(
-                **model.model_dump(include=set(ModelShown.model_fields) & set(Model.model_fields)),
-                owner=names[model.owner_id],
-                tags=tags.get(model.id, []),
-                versions=counted.get(model.id, 0),
-                champion=in_production.get(model.id),
-            )
-            for model in session.exec(select(Model).order_by(col(Model.name)))
-        ]

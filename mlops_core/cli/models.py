@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
-from mlops_core.cli.options import JsonOption, WorkspaceOption
-from mlops_core.cli.registry_tables import age, opened, print_json, print_table, say
+from mlops_core.cli.options import JsonOption, ServerOption, WorkspaceOption
+from mlops_core.cli.registry_tables import age, asked, print_json, print_table, say
 
 __all__ = ["models"]
+
+_ONLY_IN_API = {"latency_objective_ms", "created_at"}
 
 
 def models(
@@ -20,20 +22,20 @@ def models(
         str | None, typer.Option("--problem", help="binary, multiclass, regression or clustering.")
     ] = None,
     as_json: JsonOption = False,
+    server: ServerOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """List the models with their champion and their newest version; exit 2 on bad input."""
-    with opened(workspace) as at:
+    with asked(workspace, server) as reached:
         from mlops_core.domain.errors import InvalidInput
         from mlops_core.domain.states import ProblemType
-        from mlops_core.registry.model_lines import list_model_lines
 
         if problem is not None and problem not in tuple(ProblemType):
             raise InvalidInput(f"there is no problem '{problem}': choose {', '.join(ProblemType)}")
-        lines = list_model_lines(at, text=text or "", owner=owner or "", tag=tag or "", problem=problem or "")
-        now = at.clock.now()
+        lines = reached.models(text=text, owner=owner, tag=tag, problem=problem)
+        now = reached.health().now
     if as_json:
-        print_json({"models": lines})
+        print_json({"models": [line.model_dump(exclude=_ONLY_IN_API) for line in lines]})
         return
     if not lines:
         say("No model matches." if text or owner or tag or problem else "There is no model yet.")

@@ -72,7 +72,6 @@ def reached(settings: Settings, server: str | None = None) -> Iterator[Client]:
             running[job_id].start()
 
     try:
-        actor = actor_named(workspace, settings.actor)
         recover_jobs(workspace, starting=True)
         api = create_api(workspace, actor=settings.actor, enqueued=run)
         with Client(_HERE, transport=_InThisProcess(api), attempts=1) as client:
@@ -82,7 +81,7 @@ def reached(settings: Settings, server: str | None = None) -> Iterator[Client]:
                 for job_id in running:
                     if not JobState(find_job(workspace, job_id).state).is_over:
                         with suppress(BigboardError):
-                            cancel_job(workspace, actor, job_id)
+                            cancel_job(workspace, actor_named(workspace, settings.actor), job_id)
                 for thread in running.values():
                     thread.join(_STOPS_WITHIN)
     finally:

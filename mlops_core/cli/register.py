@@ -1,18 +1,19 @@
 """`bigboard register`: a version from what is in hand after training."""
 
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_core.cli.options import JsonOption, WorkspaceOption
-from mlops_core.cli.registry_tables import opened, print_json, say
+from mlops_core.cli.options import JsonOption, ServerOption, WorkspaceOption
+from mlops_core.cli.registry_tables import asked, print_json, say
 from mlops_core.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from mlops_core.api.registry_shapes import RegisteredShown
     from mlops_core.registry.cards import Card
-    from mlops_core.scoring.registering import Registered
 
 __all__ = ["register"]
 
@@ -61,19 +62,17 @@ def register(
         typer.Option("--card", help="TOML file: intended_use, limits, protected_attributes, considerations."),
     ] = None,
     as_json: JsonOption = False,
+    server: ServerOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Register a model version; the held-out rows are scored by the artefact, in a process of its own.
 
     The same artefact and training rows give the same version. Exits with 2 on bad input.
     """
-    with opened(workspace) as at:
-        from mlops_core.registry.source_control import commit_state
-        from mlops_core.scoring.registering import TrainedModel, register_files
-        from mlops_core.workspace import actor_named
-
-        trained = TrainedModel(
-            artefact=artefact,
+    with asked(workspace, server) as reached:
+        registered = reached.register(
+            model,
+            artefact,
             training=training,
             evaluation=evaluation,
             reference=reference,
@@ -82,14 +81,12 @@ def register(
             outcome=outcome,
             timestamp=timestamp,
             metrics=dict(map(_metric, metric or ())),
-            card=read_card(card) if card is not None else None,
-            commit=commit_state(Path.cwd()),
+            card=asdict(read_card(card)) if card is not None else None,
         )
-        registered = register_files(at, actor_named(at, at.settings.actor), model, trained)
     if as_json:
-        print_json(_as_json(model, registered))
+        print_json(_as_json(registered))
     else:
-        _show(model, registered)
+        _show(registered)
 
 
 def read_card(file: Path) -> "Card":
@@ -128,29 +125,28 @@ def _metric(text: str) -> tuple[str, float]:
         raise InvalidInput(f"--metric '{text}' is not NAME=VALUE, like roc_auc=0.81") from error
 
 
-def _as_json(model: str, registered: "Registered") -> dict[str, Any]:
-    version = registered.version
+def _as_json(registered: "RegisteredShown") -> dict[str, Any]:
     return {
-        "model": model,
-        "version": version.number,
+        "model": registered.model,
+        "version": registered.number,
         "is_new": registered.is_new,
-        "stage": version.stage,
-        "estimator": version.estimator,
-        "artefact": version.artefact_digest,
-        "metrics": {name: value for name, (value, _) in registered.metrics.items()},
-        "notes": list(registered.notes),
+        "stage": registered.stage,
+        "estimator": registered.estimator,
+        "artefact": registered.artefact_digest,
+        "metrics": registered.measured,
+        "notes": registered.notes,
     }
 
 
-def _show(model: str, registered: "Registered") -> None:
-    label = f"{model}:{registered.version.number}"
+def _show(registered: "RegisteredShown") -> None:
+    label = f"{registered.model}:{registered.number}"
     if registered.is_new:
-        say(f"Registered {label}, a {registered.version.estimator}.", style="bold")
+        say(f"Registered {label}, a {registered.estimator}.", style="bold")
     else:
         say(f"{label} is this version already: the same artefact and training rows.", style="bold")
         say("Its metrics stay as they were registered; new evaluation rows and a new card were added to it.")
-    rows = max((rows for _, rows in registered.metrics.values()), default=0)
-    shown = ", ".join(f"{name} {value:.4g}" for name, (value, _) in registered.metrics.items())
+    rows = max((one.rows for one in registered.metrics), default=0)
+    shown = ", ".join(f"{name} {value:.4g}" for name, value in registered.measured.items())
     if shown and registered.is_new:
         say(f"On {rows:,} evaluation rows: {shown}")
     for note in registered.notes:

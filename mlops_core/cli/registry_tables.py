@@ -15,25 +15,22 @@ from mlops_core.cli.output import console, fail
 from mlops_core.domain.errors import BigboardError
 
 if TYPE_CHECKING:
-    from mlops_core.workspace import Workspace
+    from mlops_core.client import Client
 
-__all__ = ["age", "opened", "print_json", "print_table", "say"]
+__all__ = ["age", "asked", "print_json", "print_table", "say"]
 
 _UNITS: Final = ((365, "y"), (30, "mo"), (7, "w"), (1, "d"))
 
 
 @contextmanager
-def opened(folder: Path | None) -> "Iterator[Workspace]":
-    """Give a workspace, and close it; an error of ours is shown as a message, with status 2."""
+def asked(folder: Path | None, server: str | None) -> "Iterator[Client]":
+    """Give a client of a workspace or a console; an error of ours is shown as a message, with status 2."""
+    from mlops_core.cli.reaching import reached
     from mlops_core.settings import Settings
-    from mlops_core.workspace import open_workspace
 
     try:
-        workspace = open_workspace(Settings() if folder is None else Settings(workspace=folder))
-        try:
-            yield workspace
-        finally:
-            workspace.close()
+        with reached(Settings() if folder is None else Settings(workspace=folder), server) as console:
+            yield console
     except BigboardError as error:
         fail(str(error))
         raise typer.Exit(2) from error

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlops_core.cli.options import JsonOption, WorkspaceOption
-from mlops_core.cli.registry_tables import age, opened, print_json, print_table, say
+from mlops_core.cli.options import JsonOption, ServerOption, WorkspaceOption
+from mlops_core.cli.registry_tables import age, asked, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from mlops_core.registry.catalogue import ComparisonSummary, TestSummary, VersionLine
+    from mlops_core.api.versions import ComparisonInShort, TestsInShort, VersionInShort
 
 __all__ = ["versions"]
 
@@ -38,44 +38,41 @@ def versions(
     ] = "activity",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help="How many to list.")] = 50,
     as_json: JsonOption = False,
+    server: ServerOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """List versions with stage, metric, tests and verdict against the champion; exit 2 on bad input."""
-    with opened(workspace) as at:
+    with asked(workspace, server) as reached:
         from mlops_core.domain.errors import InvalidInput
         from mlops_core.domain.states import Stage, Verdict
-        from mlops_core.registry.catalogue import VersionQuery, search_versions
-        from mlops_core.registry.models import find_model
+        from mlops_core.registry.version_query import ORDERS, TESTS
 
         for name, value, known in (
             *(("stage", one, tuple(Stage)) for one in stage or ()),
             ("verdict", verdict, (None, *Verdict)),
+            ("tests", tests, TESTS),
+            ("order", order, ORDERS),
         ):
             if value not in known:
                 raise InvalidInput(f"there is no {name} '{value}': choose {', '.join(filter(None, known))}")
-        if model is not None:
-            with at.store.read() as session:
-                find_model(session, model)
-        page = search_versions(
-            at,
-            VersionQuery(
-                text=find or "",
-                model=model or "",
-                owner=owner or "",
-                tag=tag or "",
-                stages=[Stage(one) for one in stage or ()],
-                tests=tests,
-                verdict=Verdict(verdict) if verdict else None,
-                metric_least=metric_from,
-                metric_most=metric_to,
-                feature=feature or "",
-                order=order,
-                limit=limit,
-            ),
+        page = reached.versions(
+            model,
+            text=find,
+            owner=owner,
+            tag=tag,
+            stage=stage,
+            tests=tests,
+            verdict=verdict,
+            metric_least=metric_from,
+            metric_most=metric_to,
+            feature=feature,
+            order=order,
+            limit=limit,
         )
-        now = at.clock.now()
+        now = reached.health().now
     if as_json:
-        print_json({"total": page.total, "versions": page.lines})
+        lines = [line.model_dump(exclude={"tests": {"all_passed"}}) for line in page.versions]
+        print_json({"total": page.total, "versions": lines})
         return
     if not page.total:
         say("No version matches.")
@@ -87,25 +84,30 @@ def versions(
             (
                 f"{line.model}:{line.number}",
                 line.stage + (" (update)" if line.is_update else ""),
-                ", ".join(line.aliases),
+                ", ".join(_aliases(line)),
                 _metric(line),
                 _tests(line.tests),
                 "" if line.is_champion else _comparison(line.comparison),
                 age(line.created_at, now),
                 line.author,
             )
-            for line in page.lines
+            for line in page.versions
         ],
     )
-    if page.total > len(page.lines):
-        say(f"and {page.total - len(page.lines):,} more: ask for them with --limit", style="dim")
+    if page.total > len(page.versions):
+        say(f"and {page.total - len(page.versions):,} more: ask for them with --limit", style="dim")
 
 
-def _metric(line: "VersionLine") -> str:
+def _aliases(line: "VersionInShort") -> list[str]:
+    named = (("champion", line.is_champion), ("challenger", line.is_challenger))
+    return [name for name, holds in named if holds]
+
+
+def _metric(line: "VersionInShort") -> str:
     return "" if line.primary is None else f"{line.primary_metric} {line.primary:.4g}"
 
 
-def _tests(found: "TestSummary | None") -> str:
+def _tests(found: "TestsInShort | None") -> str:
     if found is None:
         return "not tested"
     bad = found.failed + found.errors
@@ -114,7 +116,7 @@ def _tests(found: "TestSummary | None") -> str:
     return f"{found.passed} passed" if found.all_passed else found.state
 
 
-def _comparison(found: "ComparisonSummary | None") -> str:
+def _comparison(found: "ComparisonInShort | None") -> str:
     if found is None:
         return "not compared"
     words = found.verdict.replace("_", " ") + (f" {found.segment}" if found.segment else "")

@@ -38,6 +38,8 @@ class ModelLine:
     newest: int | None
     newest_stage: Stage | None
     newest_at: datetime | None
+    latency_objective_ms: float
+    created_at: datetime
 
 
 def list_model_lines(
@@ -113,6 +115,8 @@ def _lines(session: Session, owner: str, tag: str, problem: str) -> list[ModelLi
                 newest=number,
                 newest_stage=stage,
                 newest_at=at,
+                latency_objective_ms=model.latency_objective_ms,
+                created_at=model.created_at,
             )
         )
     return lines

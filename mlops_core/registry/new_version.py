@@ -53,7 +53,8 @@ class NewVersion:
     evaluation
         The snapshot that it is tested and compared on; see `store_evaluation_data`.
     environment
-        `python` and packages to their versions; None takes those of this process.
+        `python` and packages to their versions; None takes those of this process, an empty one
+        says that they are not known.
     card
         What it is for, and where it must not be used.
     artefact
@@ -139,23 +140,29 @@ def check_new_version(workspace: Workspace, model: Model, new: NewVersion) -> Ch
 
 def _described(new: NewVersion, warnings: list[str]) -> tuple[str, dict[str, Any], dict[str, str] | None]:
     """Return the estimator's name, its parameters and the environment that it was trained in."""
-    given = None if new.environment is None else {str(k): str(v) for k, v in new.environment.items()}
     if new.estimator is not None:
         steps = getattr(new.estimator, "steps", None)
         name = type(steps[-1][1] if steps else new.estimator).__name__
-        return name, _plain(new.estimator.get_params(deep=True)), given or this_environment()
+        return name, _plain(new.estimator.get_params(deep=True)), _environment(new)
     if new.artefact is None:
-        return "runs elsewhere", {}, given
-    environment = given or this_environment()
+        return "runs elsewhere", {}, None if new.environment is None else _environment(new)
+    environment = _environment(new)
     described = check_file(new.artefact)
     if described is None:
         return f"{new.artefact.suffix.lower().removeprefix('.') or 'unnamed'} file", {}, environment
     written_with, here = described.library_version, this_environment().get("scikit-learn")
-    if written_with is not None and new.environment is None:
+    if written_with is not None and new.environment is None and environment is not None:
         environment["scikit-learn"] = written_with
     if written_with is not None and written_with != here:
         warnings.append(f"the artefact was written with scikit-learn {written_with}, and here is {here}")
     return described.name, _plain(described.parameters), environment
+
+
+def _environment(new: NewVersion) -> dict[str, str] | None:
+    """Return this process's where none is given, None where it is given as not known."""
+    if new.environment is None:
+        return this_environment()
+    return {str(name): str(version) for name, version in new.environment.items()} or None
 
 
 def check_metrics(label: str, metrics: Mapping[str, tuple[float, int]]) -> None:

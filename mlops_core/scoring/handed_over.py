@@ -24,13 +24,19 @@ def read_rows(data: Data, outcome: str, what: str) -> pa.Table:
     Raises
     ------
     InvalidInput
-        They cannot be read or stored, or two columns would be called alike.
+        They cannot be read or stored, two columns would be called alike, or another column than the one that
+        was named would be taken for the outcome.
     """
     source = open_source(data, what)
     names = source.schema.names
     if outcome != OUTCOME and outcome in names and OUTCOME in names:
         raise InvalidInput(
             f"{source.name} has the columns '{outcome}' and '{OUTCOME}': leave one of them out"
+        )
+    if outcome not in names and OUTCOME in names:
+        raise InvalidInput(
+            f"{source.name} has no column '{outcome}', which was named for the outcome, but one called "
+            f"'{OUTCOME}': name that one, or rename it"
         )
     batches = [batch.select(names) for batch in source.batches(names)]
     rows = pa.Table.from_batches(batches) if batches else source.schema.empty_table()

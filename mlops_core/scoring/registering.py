@@ -43,9 +43,15 @@ from mlops_core.workspace import Workspace, require_role
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-__all__ = ["Registered", "TrainedModel", "register_files"]
+__all__ = ["Registered", "TableName", "TrainedModel", "register_files"]
 
 _NO_COMMIT: Final = CommitState("", dirty=False)
+
+
+class TableName(str):
+    """A table of the warehouse, perhaps with `@version`: never a path, whatever files there are."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +80,8 @@ class TrainedModel:
         Column that says when a row was, or would have been, predicted; None looks for a usual name.
     metrics
         By name; they go before those that are measured on `evaluation`.
+    environment
+        See `NewVersion`: None stands for this process, an empty one for what is not known.
     """
 
     artefact: "Path | BaseEstimator | None"
@@ -237,7 +245,7 @@ def _given(trained: TrainedModel, rows: int) -> dict[str, tuple[float, int]]:
 def _training_rows(workspace: Workspace, trained: TrainedModel) -> "pa.Table | str | Snapshot":
     """Return the training rows, or what they are already: a snapshot, or a table of the warehouse."""
     data = trained.training
-    if isinstance(data, Snapshot):
+    if isinstance(data, Snapshot | TableName):
         return data
     if (
         isinstance(data, str)

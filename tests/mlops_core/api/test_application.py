@@ -52,6 +52,7 @@ def test_health_tells_the_versions_and_the_state_of_the_store(client, workspace)
         "schema_version": head_version(),
         "store": "duckdb",
         "revision": workspace.store.revision(),
+        "now": NOW.isoformat().replace("+00:00", "Z"),
         "monitored_at": None,
     }
     run_monitoring(workspace, system(workspace))

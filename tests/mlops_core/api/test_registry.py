@@ -91,6 +91,27 @@ def stored(workspace):
 # ── registering ──────────────────────────────────────────────────────────────────────────────────
 
 
+def test_packages_that_an_upload_does_not_name_are_not_known(api):
+    assert api("POST", VERSIONS, **handed_over()).json()["environment"] is None
+    other = api("POST", VERSIONS, **handed_over(seed=23, said={"environment": {}}))
+    assert (other.status_code, other.json()["environment"]) == (201, None)
+
+
+@pytest.mark.parametrize("label", ["/etc", "../..", "training/../../x@0", "predictions", "@", ""])
+def test_a_training_table_is_one_of_the_warehouse(api, label):
+    answer = api("POST", VERSIONS, **handed_over(training=None, said={"training": label}))
+    assert (answer.status_code, "is no snapshot" in answer.json()["message"]) == (404, True), answer.text
+
+
+def test_the_outcome_of_stored_rows_goes_by_its_standard_name(api):
+    """The files beside them may call it otherwise."""
+    first = api("POST", VERSIONS, **handed_over()).json()
+    said = {"evaluation": first["evaluation"]["name"], "outcome": "answer"}
+    again = api("POST", VERSIONS, **handed_over(seed=24, evaluation=None, said=said))
+    assert again.status_code == 201, again.text
+    assert again.json()["evaluation"] == first["evaluation"]
+
+
 def test_a_version_is_registered_with_all_that_came(api, workspace):
     card = {"intended_use": "Whom to call", "limits": "No minors", "protected_attributes": ["region"]}
     said = {
@@ -286,6 +307,17 @@ def test_models_and_versions_are_listed_and_searched(api, workspace, churn):
         1,
         ["retention"],
     )
+    assert model["champion_value"] == 0.8
+    assert (model["newest"], model["newest_stage"]) == (3, "development")
+    for wish, names in {
+        "text=churn+retention": ["churn-risk"],
+        "owner=nobody": [],
+        "tag=retention": ["churn-risk"],
+        "problem=regression": [],
+    }.items():
+        found = api("GET", f"/v1/registry/models?{wish}").json()
+        assert [one["name"] for one in found] == names
+    assert api("GET", "/v1/registry/models?problem=poetry").status_code == 422
     page = api("GET", "/v1/registry/versions?order=model&limit=2").json()
     assert [one["number"] for one in page["versions"]] == [3, 2]
     assert (page["total"], page["counts"]) == (3, {"production": 1, "development": 2})

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from mlops_core.cli import app
 from mlops_core.domain.states import ProblemType
 from mlops_core.registry import tag_model
+from tests.demo_workspace import serving
 from tests.factories import champion, new_model, new_version, system, workspace_in
 
 
@@ -61,3 +62,12 @@ def test_a_problem_that_there_is_not_is_refused(bigboard):
     result = bigboard("--problem", "poetry")
     assert result.exit_code == 2
     assert "no problem 'poetry': choose binary" in result.output
+
+
+def test_beside_a_console_that_runs_it_says_the_same(bigboard, tmp_path):
+    alone = bigboard("--tag", "crm", "--json").output, bigboard("--tag", "crm").output
+    with serving(tmp_path / "workspace", tmp_path / "serve.log") as served:
+        beside = bigboard("--tag", "crm", "--json").output, bigboard("--tag", "crm").output
+        named = bigboard("--tag", "crm", "--json", "--server", served.url).output
+    assert (beside, named) == (alone, alone[0])
+    assert json.loads(named)["models"][0]["name"] == "basket-value"

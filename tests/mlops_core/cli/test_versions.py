@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import fields
 
 import pytest
 from sqlalchemy import insert
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 from mlops_core.cli import app
 from mlops_core.domain import Comparison, TestResult, TestRun
 from mlops_core.registry.aliases import set_alias
+from mlops_core.registry.catalogue import VersionLine
+from tests.demo_workspace import serving
 from tests.factories import NOW, champion, new_version, system, workspace_in
 
 
@@ -85,6 +88,7 @@ def test_the_json_holds_the_same(bigboard):
     assert found["total"] == 1
     (line,) = found["versions"]
     assert (line["model"], line["number"], line["is_update"]) == ("churn-risk", 2, True)
+    assert list(line) == [field.name for field in fields(VersionLine)]
     assert line["tests"]["failed"] == 1
     assert line["comparison"]["difference"] == 0.02
     assert line["created_at"] == NOW.isoformat()
@@ -121,3 +125,14 @@ def test_filters_narrow_the_list(bigboard, arguments, numbers):
 def test_bad_input_is_explained_with_status_2(bigboard, arguments, words):
     result = bigboard(*arguments)
     assert (result.exit_code, words in result.output) == (2, True), result.output
+
+
+def test_beside_a_console_that_runs_it_says_the_same(bigboard, tmp_path):
+    alone = bigboard("churn-risk", "--json").output, bigboard("--stage", "production").output
+    with serving(tmp_path / "workspace", tmp_path / "serve.log") as served:
+        beside = bigboard("churn-risk", "--json").output, bigboard("--stage", "production").output
+        named = bigboard("churn-risk", "--json", "--server", served.url).output
+        refused = bigboard("none")
+    assert (beside, named) == (alone, alone[0])
+    assert json.loads(named)["total"] == 2
+    assert (refused.exit_code, "no model 'none'" in refused.output) == (2, True)
