@@ -117,7 +117,7 @@ def _training(workspace: Workspace, label: str) -> "Snapshot | TableName":
         inside = not table.is_absolute() and ".." not in table.parts
         if inside and workspace.warehouse.exists(str(table)):
             return TableName(label)
-        raise NotFound(f"'{label}' is no snapshot, and no file or table of the warehouse") from error
+        raise NotFound(f"there is no snapshot {label}, and no file or table of that name") from error
 
 
 def _with_outcome_called(rows: pa.Table, name: str) -> pa.Table:

@@ -17,7 +17,7 @@ from mlops_core.analysis.paired_bootstrap import (
     unheard_draws,
 )
 from mlops_core.analysis.paired_metrics import PairedRows, metrics_of, values_of
-from mlops_core.comparison.evidence import first_of, why_no_interval, why_undefined
+from mlops_core.comparison.evidence import first_of, has_zero_outcome, why_no_interval, why_undefined
 from mlops_core.comparison.report import Difference, SegmentDifference
 from mlops_core.comparison.segments import SegmentRows, comparable_segments
 from mlops_core.comparison.verdict import MARGIN, SIGNIFICANCE, holm, margin_of
@@ -29,6 +29,7 @@ CONFIDENCE: Final = 0.95
 _AREA: Final = "roc_auc"
 _DELONG: Final = "DeLong"
 _BOOTSTRAP: Final = "paired bootstrap"
+_RELATIVE: Final = "mape"
 _ROUNDING: Final = 1e-12
 
 
@@ -84,6 +85,9 @@ def compare_metrics(
         Called between blocks of draws; raises to stop.
     """
     allowed = metrics_of(rows)
+    relative = len(rows) and has_zero_outcome(rows)
+    if relative:
+        allowed.remove(_RELATIVE)
     tested, notes = comparable_segments(rows, primary, segments) if primary in allowed else ([], [])
     enough = [name for name in allowed if name != _AREA and why_no_interval(rows, name) is None]
     parts = [Part(enough), *(Part([primary], one.rows) for one in tested if primary != _AREA)]
@@ -101,6 +105,8 @@ def compare_metrics(
     reasons = [f"{found.metric}: {reason}" for found, reason in compared if reason]
     if reasons:
         notes.insert(0, f"no interval for {first_of(reasons, '; ')}")
+    if relative and primary != _RELATIVE:
+        notes.append("MAPE is not defined where an outcome is 0: left out")
     listed = _judged(tested, errors, limit)
     return Differences([found for found, _ in compared], listed, limit, compared[0][1], notes)
 
@@ -110,7 +116,8 @@ def _compared(
 ) -> tuple[Difference, str]:
     """Return a metric's difference, and why it has no interval; empty where it has one."""
     if values is None:
-        return _difference(rows, name, (math.nan, math.nan)), "answers are labels alone"
+        why = "undefined, as an outcome is 0" if name == _RELATIVE else "answers are labels alone"
+        return _difference(rows, name, (math.nan, math.nan)), why
     found = _difference(rows, name, values)
     if found.difference is None:
         return found, why_undefined(rows, values)

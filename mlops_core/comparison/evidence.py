@@ -13,6 +13,7 @@ __all__ = [
     "FEWEST_OF_OUTCOME",
     "FEWEST_ROWS",
     "first_of",
+    "has_zero_outcome",
     "why_no_interval",
     "why_undefined",
 ]
@@ -28,6 +29,7 @@ FEWEST_DIFFERENT: Final = 10
 narrow: 4 rows that all speak for one side come by chance in 1 of 8 comparisons of equal versions."""
 
 _MOST_NAMED: Final = 5
+_NEAR_ZERO: Final = 1e-9
 _OF_ONE_OUTCOME: Final = frozenset({"recall", "specificity", "precision", "f1"})
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12  # below that lies one estimator that was trained on two machines
 
@@ -54,6 +56,15 @@ def why_no_interval(rows: PairedRows, metric: str) -> str | None:
     if different < FEWEST_DIFFERENT:
         return f"{_rows(different)} on which their answers differ ({FEWEST_DIFFERENT} are needed)"
     return None
+
+
+def has_zero_outcome(rows: PairedRows) -> bool:
+    """Return whether an outcome is 0, or so near to it that errors relative to it mean nothing.
+
+    That is one whose magnitude is at most 1e-9 of the median one.
+    """
+    sizes = np.abs(rows.outcomes)
+    return rows.problem == "regression" and bool(np.any(sizes <= _NEAR_ZERO * np.median(sizes)))
 
 
 def why_undefined(rows: PairedRows, values: tuple[float, float]) -> str:

@@ -60,8 +60,8 @@ class TestSummary:
 
     @property
     def all_passed(self) -> bool:
-        """Return whether the run came to its end and no test failed or could not be carried out."""
-        return self.state == JobState.SUCCEEDED and not self.failed and not self.errors
+        """Return whether the run ended, a test passed, and none failed or could not be carried out."""
+        return self.state == JobState.SUCCEEDED and bool(self.passed) and not self.failed and not self.errors
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,8 @@ def _with_tests(found: Select[Any], wanted: str) -> Select[Any]:
     )
     is_bad = col(TestRun.id).in_(bad)
     if wanted == "passed":
-        return joined.where(col(TestRun.state) == JobState.SUCCEEDED, ~is_bad)
+        good = select(col(TestResult.test_run_id)).where(col(TestResult.status) == TestStatus.PASSED)
+        return joined.where(col(TestRun.state) == JobState.SUCCEEDED, ~is_bad, col(TestRun.id).in_(good))
     return joined.where(or_(is_bad, col(TestRun.state) == JobState.FAILED))
 
 

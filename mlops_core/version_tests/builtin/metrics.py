@@ -5,6 +5,7 @@ from typing import Final
 
 from mlops_core.domain.errors import InvalidInput
 from mlops_core.domain.states import ProblemType
+from mlops_core.monitoring.findings import statistic_name
 from mlops_core.statistics import PERFORMANCE_STATISTICS
 from mlops_core.version_tests.context import TestContext
 from mlops_core.version_tests.declared import Parameter, version_test
@@ -71,12 +72,12 @@ def minimum_metrics(context: TestContext) -> Outcome:
     for name in dict.fromkeys([primary, *bounds, *registered]):
         found = value if name == primary else context.known.metric(name)
         claimed, bound = registered.get(name), bounds.get(name)
-        words = []
+        shown, words = statistic_name(name), []
         if claimed is not None and not abs(found - claimed) <= tolerance * max(abs(claimed), 1e-9):
-            words.append(f"{name} is {found:.4g} here, and was registered as {claimed:.4g}")
+            words.append(f"{shown} is {found:.4g} here, and was registered as {claimed:.4g}")
         if bound is not None and not _keeps(name, found, bound):
             higher = PERFORMANCE_STATISTICS[name].higher_is_better
-            words.append(f"{name} is {found:.4g}, {'below' if higher else 'above'} {bound:.4g}")
+            words.append(f"{shown} is {found:.4g}, {'below' if higher else 'above'} {bound:.4g}")
         broken += words
         lines.append([name, found, claimed, bound, "broken" if words else ""])
     limit = bounds.get(primary, registered.get(primary))
@@ -87,15 +88,15 @@ def minimum_metrics(context: TestContext) -> Outcome:
         )
     if limit is None and not bounds and not registered:
         raise NotJudged(
-            f"Its {primary} is {value:.4g} on {len(context.known):,} rows; no value was registered for these "
-            "rows, and no minimum is set."
+            f"Its {statistic_name(primary)} is {value:.4g} on {len(context.known):,} rows; no value was "
+            "registered for these rows, and no minimum is set."
         )
     kept = " and ".join(
         words for words, there in (("as registered", registered), ("within bounds", bounds)) if there
     )
     return Outcome.judged(
         True,
-        f"Its {primary} is {value:.4g} on {len(context.known):,} rows, {kept}.",
+        f"Its {statistic_name(primary)} is {value:.4g} on {len(context.known):,} rows, {kept}.",
         figure=value,
         limit=limit,
         evidence=evidence,

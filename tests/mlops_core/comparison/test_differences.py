@@ -238,3 +238,39 @@ def test_numbers_too_large_to_compute_with_are_undefined_in_words():
     assert found.reason == "undefined, as numbers are too large"
     assert found.metrics[0].challenger is None
     assert found.segments == []
+
+
+def regression(outcomes, noise=(0.1, 0.2)):
+    random = np.random.default_rng(3)
+    answers = [Answers(None, outcomes + one * random.normal(size=len(outcomes))) for one in noise]
+    return PairedRows("regression", outcomes, *answers, 0)
+
+
+@pytest.mark.parametrize("nearly", [0.0, 1e-17, -1e-12])
+def test_mape_is_left_out_where_an_outcome_is_zero(nearly):
+    outcomes = np.random.default_rng(2).uniform(1.0, 2.0, 200)
+    outcomes[7] = nearly
+    found = compare_metrics(regression(outcomes), "mae", resamples=100)
+    assert "mape" not in {one.metric for one in found.metrics}
+    assert found.notes == ["MAPE is not defined where an outcome is 0: left out"]
+
+
+def test_mape_as_the_primary_metric_says_that_an_outcome_is_zero():
+    outcomes = np.random.default_rng(2).uniform(1.0, 2.0, 200)
+    outcomes[7] = 0.0
+    found = compare_metrics(
+        regression(outcomes), "mape", [SegmentRows("all=1", np.arange(200))], resamples=100
+    )
+    first = found.metrics[0]
+    assert (first.challenger, first.difference, first.lower) == (None, None, None)
+    assert found.reason == "undefined, as an outcome is 0"
+    assert found.segments == []
+
+
+def test_mape_of_small_outcomes_is_measured():
+    outcomes = np.random.default_rng(2).uniform(0.001, 2.0, 200)
+    rows = regression(outcomes)
+    found = {one.metric: one for one in compare_metrics(rows, "mae", resamples=100).metrics}["mape"]
+    assert found.challenger == pytest.approx(
+        metrics.mean_absolute_percentage_error(outcomes, rows.challenger.numbers)
+    )

@@ -255,7 +255,9 @@ class Facts:
             self.tests = "neither"
             if bad or self.run["state"] == JobState.FAILED:
                 self.tests = "failed"
-            elif self.run["state"] == JobState.SUCCEEDED:
+            elif self.run["state"] == JobState.SUCCEEDED and any(
+                row["status"] == "passed" for row in self.results
+            ):
                 self.tests = "passed"
         with_champion = of(Comparison, challenger_id=version["id"], champion_id=self.champion)
         self.comparison = with_champion[-1] if with_champion else None

@@ -133,7 +133,9 @@ def test_numbers_that_are_no_probabilities_fail_the_output_schema(tested):
 
 
 def test_a_metric_that_cannot_be_reproduced_fails(tested):
-    assert failed(tested(BINARY, evaluation=cases(BINARY, seed=6), metric=0.95)) == {"minimum_metrics"}
+    results = tested(BINARY, evaluation=cases(BINARY, seed=6), metric=0.95)
+    assert failed(results) == {"minimum_metrics"}
+    assert results["minimum_metrics"].sentence.startswith("Its AUC is 0.")
 
 
 def test_a_model_that_knows_nothing_fails_the_baseline(tested):
