@@ -21,7 +21,8 @@ _runs = until_changed(recent_runs)
 _PAGE = 15
 _ROUTINE = "Routine"
 _KINDS = {
-    "Versions": ("version.", "model."),
+    "Versions": ("version.", "model.", "test."),
+    "Jobs": ("job.",),
     "Features": ("feature.", "feature_table.", "entity.", "snapshot."),
     "Monitors and calendar": ("monitors.", "calendar."),
     "People and settings": ("actor.", "setting.", "workspace."),

@@ -28,7 +28,8 @@ def test_the_audit_log_counts_everything_but_routine(console: Workspace, demo_fa
 @pytest.mark.parametrize(
     ("kind", "condition"),
     [
-        ("Versions", "action LIKE 'version.%' OR action LIKE 'model.%'"),
+        ("Versions", "regexp_matches(action, '^(version|model|test)[.]')"),
+        ("Jobs", "action LIKE 'job.%'"),
         ("Monitors and calendar", "action LIKE 'monitors.%' OR action LIKE 'calendar.%'"),
         ("Routine", ROUTINE),
     ],

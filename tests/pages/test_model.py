@@ -17,7 +17,7 @@ from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
 from mlops_core.domain import CalendarEvent, Measurement, Metric, Model, ModelVersion, Monitor
-from mlops_core.domain.states import Level, MonitorKind
+from mlops_core.domain.states import Level, MonitorKind, Stage
 from mlops_core.explanation.explain import explain_model
 from mlops_core.workspace import Workspace, open_workspace
 from tests import factories
@@ -93,7 +93,7 @@ def test_every_column_and_the_prediction_are_watched_furthest_first(
 ) -> None:
     (columns,) = demo_facts.rows(
         "SELECT v.columns FROM model_version AS v JOIN model AS m ON m.id = v.model_id "
-        "WHERE m.name = 'churn-risk'"
+        "WHERE m.name = 'churn-risk' AND v.stage = 'production'"
     )
 
     found = table(open_page("model", model="churn-risk"), "columns")
@@ -320,7 +320,9 @@ def store_estimates(workspace: Workspace, name: str) -> list[float]:
 
     def work(unit: Any) -> list[float]:
         version = unit.session.exec(
-            select(ModelVersion).join(Model, Model.id == ModelVersion.model_id).where(Model.name == name)
+            select(ModelVersion)
+            .join(Model, Model.id == ModelVersion.model_id)
+            .where(Model.name == name, ModelVersion.stage == Stage.PRODUCTION)
         ).one()
         monitor = unit.session.exec(
             select(Monitor).where(

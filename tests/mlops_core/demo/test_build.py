@@ -1,5 +1,6 @@
 """The build of the demo, stopped in every way and begun again: one story in one place, on a small disk."""
 
+import json
 import os
 import random
 import re
@@ -182,6 +183,17 @@ def stored(settings: Settings) -> dict[str, list[dict[str, object]]]:
             row |= {"value": None, "level": None}
     for row in tables["model_version"]:  # somebody may commit while the tests run
         row |= {"git_commit": None, "git_dirty": None}
+    for row in tables["comparison"]:
+        row["report"] = {**json.loads(row["report"]), "latency": None}
+    for row in tables["test_result"]:  # what a test took, and how fast the artefact was
+        row["seconds"] = None
+        if row["test"] in ("latency", "artefact"):
+            row |= {"figure": None, "status": None, "sentence": None, "evidence": None}
+    for row in tables["job"]:
+        row |= {"worker": None, "alive_at": None, "message": None}
+    for row in tables["audit_event"]:
+        if row["action"] == "version.tests_finished":  # it counts the tests that passed
+            row |= {"summary": None, "details": None}
     for row in tables["slice"]:
         row["payload"] = without_latency(row["payload"])
     return tables
@@ -256,7 +268,7 @@ def test_every_metric_of_every_model_is_finite_and_every_reference_is_kept(story
         versions, references, odd = connection.execute(
             """
             SELECT
-                (SELECT count(*) FROM model_version WHERE stage = 'production'),
+                (SELECT count(*) FROM model_version),
                 (SELECT count(*) FROM reference_profile WHERE rows > 0),
                 (SELECT count(*) FROM metric WHERE NOT isfinite(value))
             """
