@@ -156,14 +156,24 @@ def test_a_drifted_column_stands_first_with_its_word(eventful_console: Workspace
 
 def reasons(screen: AppTest) -> list[tuple[str, dict[str, str]]]:
     """The links of a page into the explorer: what they say, and the parameters they lead to."""
-    links = [one.proto for one in screen.get("page_link")]
+    return links(screen, "explorer")
+
+
+def links(screen: AppTest, page: str) -> list[tuple[str, dict[str, str]]]:
+    found = [one.proto for one in screen.get("page_link")]
     return [
         (
             link.label.replace("\\", ""),
             {name: values[0] for name, values in parse_qs(link.query_string).items()},
         )
-        for link in links
-        if link.query_string
+        for link in found
+        if link.query_string and link.page == page
+    ]
+
+
+def test_the_version_leads_to_its_place_in_the_registry(console: Workspace) -> None:
+    assert links(open_page("model", model="churn-risk"), "registry") == [
+        ("In the registry", {"version": "churn-risk:1"})
     ]
 
 

@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 
 from mlops_core.demo import DEMO_BANNER, BuildProgress, build_demo, demo_is_complete
 from mlops_core.domain.errors import Conflict, StoreHeld
+from mlops_core.domain.states import LogKind
 from mlops_core.settings import Settings
 from mlops_core.slices import decode_slice, encode_slice
 from mlops_core.workspace import open_workspace, setting
@@ -183,6 +184,12 @@ def stored(settings: Settings) -> dict[str, list[dict[str, object]]]:
             row |= {"value": None, "level": None}
     for row in tables["model_version"]:  # somebody may commit while the tests run
         row |= {"git_commit": None, "git_dirty": None}
+    # How often a job tells its progress depends on the machine, and each time counts the revision up.
+    for row in (*tables["slice"], *tables["outcome_slice"], *tables["store_revision"]):
+        row["revision"] = None
+    for row in tables["log_progress"]:
+        if row["log"] == LogKind.MEASUREMENTS:
+            row["version"] = None
     for row in tables["comparison"]:
         row["report"] = {**json.loads(row["report"]), "latency": None}
     for row in tables["test_result"]:  # what a test took, and how fast the artefact was
