@@ -100,7 +100,9 @@ def test_packages_that_an_upload_does_not_name_are_not_known(api):
 @pytest.mark.parametrize("label", ["/etc", "../..", "training/../../x@0", "predictions", "@", ""])
 def test_a_training_table_is_one_of_the_warehouse(api, label):
     answer = api("POST", VERSIONS, **handed_over(training=None, said={"training": label}))
-    assert (answer.status_code, "there is no snapshot" in answer.json()["message"]) == (404, True), answer.text
+    assert (answer.status_code, "there is no snapshot" in answer.json()["message"]) == (404, True), (
+        answer.text
+    )
 
 
 def test_the_outcome_of_stored_rows_goes_by_its_standard_name(api):
