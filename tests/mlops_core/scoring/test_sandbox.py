@@ -6,6 +6,7 @@ import threading
 import zipfile
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -101,7 +102,8 @@ def test_the_predictions_are_exactly_those_of_the_estimator_itself(workspace, ve
     problem, estimator = fitted(name)
     with open_model(workspace, version_of(estimator, problem=problem, columns=FRAME.columns)) as opened:
         found = opened.predict(ROWS)
-    with threadpool_limits(1):
+    # Trees that answer side by side are added up in the order in which they come.
+    with threadpool_limits(1), joblib.parallel_config("sequential"):
         has_chances = hasattr(estimator, "predict_proba")
         if problem == ProblemType.BINARY and has_chances:
             assert np.array_equal(found.prediction, estimator.predict_proba(FRAME)[:, 1])
