@@ -223,7 +223,7 @@ def _insert_arrow(connection, table, values) -> None:
     own = connection.connection.driver_connection
     own.register("filling", pa.Table.from_pylist(plain))
     columns = ", ".join(f'"{name}"' for name in plain[0])
-    own.execute(f"INSERT INTO {table.__tablename__} ({columns}) SELECT {columns} FROM filling")  # noqa: S608
+    own.execute(f"INSERT INTO {table.__tablename__} ({columns}) SELECT {columns} FROM filling")  # noqa: S608 - our names
     own.unregister("filling")
 
 

@@ -13,7 +13,7 @@ from app.components.plain import plain
 from app.components.tables import ROW_PIXELS
 from app.components.time_marks import Part
 from app.components.titles import draw_title
-from app.registry.looks import TEST_WORDS, test_style
+from app.registry.looks import TEST_WORDS, result_style
 from app.theme import palette
 from mlops_core.domain import TestResult, TestRun
 from mlops_core.domain.states import JobState, TestStatus
@@ -94,7 +94,7 @@ def draw_tests(
 
 def _draw_result(result: TestResult, title: str) -> None:
     status = TestStatus(result.status)
-    style = test_style(status)
+    style = result_style(status)
     figure = _against(result)
     shown = st.expander(
         f":{style.color}[{style.icon} **{TEST_WORDS[status]}**] {plain(title)}"

@@ -12,7 +12,7 @@ from app.components.formats import ago, signed
 from app.components.interval_image import WIDTH_PIXELS, interval_image, shared_extent
 from app.components.tables import ROW_PIXELS
 from app.registry.address import View, go_to
-from app.registry.looks import STAGE_WORDS, VERDICT_WORDS, css_color, test_style, verdict_style
+from app.registry.looks import STAGE_WORDS, VERDICT_WORDS, css_color, result_style, verdict_style
 from app.theme import palette
 from mlops_core.domain.states import JobState, Stage, TestStatus, Verdict
 from mlops_core.monitoring.findings import statistic_name
@@ -177,10 +177,10 @@ def _tests(line: VersionLine) -> str:
         return "◌ running"
     bad = found.failed + found.errors
     if bad:
-        return f"{test_style(TestStatus.FAILED).symbol} {bad} of {bad + found.passed} failed"
+        return f"{result_style(TestStatus.FAILED).symbol} {bad} of {bad + found.passed} failed"
     if found.state != JobState.SUCCEEDED:
-        return f"{test_style(TestStatus.SKIPPED).symbol} {found.state}"
-    return f"{test_style(TestStatus.PASSED).symbol} {found.passed} passed"
+        return f"{result_style(TestStatus.SKIPPED).symbol} {found.state}"
+    return f"{result_style(TestStatus.PASSED).symbol} {found.passed} passed"
 
 
 def _tests_css(line: VersionLine) -> str:
@@ -191,7 +191,7 @@ def _tests_css(line: VersionLine) -> str:
         status = TestStatus.FAILED
     else:
         status = TestStatus.PASSED if found.state == JobState.SUCCEEDED else TestStatus.SKIPPED
-    return f"color: {css_color(test_style(status))}; font-weight: 600"
+    return f"color: {css_color(result_style(status))}; font-weight: 600"
 
 
 def _stage(line: VersionLine) -> str:

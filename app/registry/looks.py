@@ -9,7 +9,7 @@ __all__ = [
     "VERDICT_WORDS",
     "css_color",
     "job_style",
-    "test_style",
+    "result_style",
     "verdict_style",
 ]
 
@@ -62,7 +62,7 @@ def verdict_style(verdict: Verdict | None) -> StatusStyle:
     return _VERDICTS[verdict] if verdict is not None else _NOT_COMPARED
 
 
-def test_style(status: TestStatus) -> StatusStyle:
+def result_style(status: TestStatus) -> StatusStyle:
     """Return how the result of a test looks."""
     return _TESTS[status]
 
@@ -78,6 +78,3 @@ def css_color(style: StatusStyle) -> str:
     return {"red": colors.red, "orange": colors.orange, "green": colors.green, "blue": colors.current}.get(
         style.color, colors.muted
     )
-
-
-test_style.__test__ = False  # type: ignore[attr-defined]

@@ -102,7 +102,7 @@ def _show(run: "TestRunShown", compared: "ComparisonShown | None") -> None:
 
 def _summary(results: "list[TestShown]") -> str:
     found = [one.status for one in results]
-    counts = [f"{found.count(status)} {status}" for status in _MARKS if status in found]  # type: ignore[arg-type]
+    counts = [f"{found.count(status)} {status}" for status in _MARKS if status in found]  # type: ignore[arg-type]  # words of the API
     return f"{len(found)} tests, " + ", ".join(counts) if counts else "no tests"
 
 

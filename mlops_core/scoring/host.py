@@ -53,13 +53,13 @@ def _warm_up() -> None:
     import pyarrow as pa
     import sklearn.cluster
     import sklearn.neighbors
-    import sklearn.svm  # noqa: F401
+    import sklearn.svm  # noqa: F401 - loaded once, for all children
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
-    from skops import io  # noqa: F401
+    from skops import io  # noqa: F401 - the same
 
     from mlops_core.scoring.asking import answer
     from mlops_core.scoring.child import archive_checks

@@ -71,7 +71,7 @@ def receive(stream: BinaryIO, *, most_bytes: int) -> Message | None:
 def _filled(stream: BinaryIO, body: bytearray) -> int:
     view, done = memoryview(body), 0
     while done < len(body):
-        count = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        count = stream.readinto(view[done:])  # type: ignore[attr-defined]  # it is opened raw
         if not count:
             break
         done += count

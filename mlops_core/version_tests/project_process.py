@@ -52,7 +52,7 @@ def run_project_test(
         )
     try:
         with Connection(here.detach()) as connection:
-            connection.send(Wish(named, test, replace(context, source=None)))  # type: ignore[arg-type]
+            connection.send(Wish(named, test, replace(context, source=None)))  # type: ignore[arg-type]  # the host sets it
             while True:
                 look_up()
                 if connection.poll(_LOOK_SECONDS):

@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import insert
@@ -43,7 +44,7 @@ def registry(request, tmp_path_factory):
 
         server = request.getfixturevalue("postgres_url")
         url = create_database(server, "registry_search")
-        drop = lambda: drop_database(server, "registry_search")  # noqa: E731
+        drop = partial(drop_database, server, "registry_search")
     workspace = workspace_in(tmp_path_factory.mktemp("registry") / "workspace", url)
     rows = random_rows(random.Random(11))  # noqa: S311 - made up rows
     with workspace.store.engine.begin() as connection:
@@ -351,7 +352,7 @@ def random_query(rng):
 def test_the_search_finds_and_sorts_what_a_walk_over_all_rows_finds(registry):
     workspace, rows = registry
     facts = [Facts(rows, version) for version in rows[ModelVersion]]
-    rng = random.Random(3)  # noqa: S311
+    rng = random.Random(3)  # noqa: S311 - made up questions
     sizes = set()
     for _ in range(60):
         query = replace(random_query(rng), limit=7, offset=rng.choice([0, 0, 3, 14]))

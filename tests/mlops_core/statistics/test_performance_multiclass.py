@@ -28,7 +28,7 @@ MULTICLASS = {
 ROWS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcde")), min_size=1)
 
 
-@pytest.mark.filterwarnings("ignore:y_pred contains classes:UserWarning")
+@pytest.mark.filterwarnings("ignore:y_pred contains classes:UserWarning")  # some rows are made to hold them
 @pytest.mark.parametrize("name", MULTICLASS)
 @given(ROWS)
 def test_a_multiclass_statistic_is_that_of_scikit_learn(name, rows):
